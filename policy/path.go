@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"path"
+	"strings"
+)
+
+// reservedPath is a part of a container's file system that no policy may
+// mount on.
+type reservedPath struct {
+	path string
+	// below says that what lies below it is reserved too.
+	below bool
+	why   string
+}
+
+// A name ending in "-" stands for every directory whose name begins so.
+var reservedPaths = []reservedPath{
+	{"/", false, "it is the image itself"},
+	{"/bin", true, "the image's programs are there"},
+	{"/sbin", true, "the image's programs are there"},
+	{"/usr", true, "the image's programs are there"},
+	{"/lib", true, "the image's libraries are there"},
+	{"/lib64", true, "the image's libraries are there"},
+	{"/etc", false, "the image's configuration is there; a directory below it is fine"},
+	{"/proc", true, "the kernel's files are there"},
+	{"/sys", true, "the kernel's files are there"},
+	{"/dev", true, "the kernel's files are there"},
+	{"/builds", true, "the job's own files are there"},
+	{"/scripts-", true, "the runner's scripts are there"},
+	{"/logs-", true, "the runner's logs are there"},
+	{"/var/run/secrets", true, "the service account's token is there"},
+	{"/run/secrets", true, "the service account's token is there"},
+}
+
+// validateMountPath refuses what no policy may mount on.
+func validateMountPath(at, p string, r *report) {
+	for _, reserved := range reservedPaths {
+		if reserved.covers(p) {
+			r.errorf(at, "choose another directory", "nothing may be mounted at %s: %s", p, reserved.why)
+			return
+		}
+	}
+	if p == "/run" || p == "/var" || p == "/var/run" {
+		r.errorf(at, "choose a directory below it", "nothing may be mounted at %s: it would hide what is below", p)
+	}
+}
+
+func (r reservedPath) covers(p string) bool {
+	if strings.HasSuffix(r.path, "-") {
+		return strings.HasPrefix(p, r.path)
+	}
+	return p == r.path || r.below && within(p, r.path)
+}
+
+// within tells whether the clean path p lies below dir.
+func within(p, dir string) bool {
+	return len(p) > len(dir) && strings.HasPrefix(p, dir) && p[len(dir)] == '/'
+}
+
+// validatePath checks an absolute path: clean, and without the colon that
+// container runtimes split at.
+func validatePath(at, p string, r *report) {
+	switch {
+	case strings.ContainsAny(p, ":\x00\n"):
+		r.errorf(at, "", "%q may hold neither a colon nor a line break", p)
+	case !path.IsAbs(p):
+		r.errorf(at, "begin with a slash: "+path.Clean("/"+p), "%q is not absolute", p)
+	case path.Clean(p) != p:
+		r.errorf(at, "write "+path.Clean(p), "%q is not clean", p)
+	}
+}
+
+// validateRelative checks a path below a mount.
+func validateRelative(at, p string, r *report) {
+	switch {
+	case p == "":
+		r.errorf(at, "name a file", "is missing")
+	case strings.ContainsAny(p, ":\x00\n"):
+		r.errorf(at, "", "%q may hold neither a colon nor a line break", p)
+	case path.IsAbs(p):
+		r.errorf(at, "write it relative to mountPath", "%q is absolute", p)
+	case p == ".." || strings.HasPrefix(p, "../") || path.Clean(p) != p:
+		r.errorf(at, "write a path below mountPath, without . and ..", "%q is not clean", p)
+	case strings.HasPrefix(p, ".."):
+		r.errorf(at, "choose another name", "%q begins with two dots, which Kubernetes keeps for itself", p)
+	}
+}

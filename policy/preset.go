@@ -1,0 +1,92 @@
+package policy
+
+import "path"
+
+// preset is a Secret whose keys, paths, mode and environment are known by name.
+type preset struct {
+	name string
+	// dir is where the files are, below home.
+	dir string
+	// items are the keys of the Secret and their files below dir. The ssh
+	// preset's private key is the first.
+	items []KeyToPath
+	mode  int32
+	// needsExactMode says what breaks where the files are readable for a group,
+	// as the kubelet makes them in a pod with an fsGroup; empty if nothing does.
+	needsExactMode string
+	// env is the environment that names the files in dir. With groupReadable
+	// they belong to build's user and a group can read them.
+	env func(dir string, items []KeyToPath, groupReadable bool) []envVar
+}
+
+// envVar is an environment variable that a policy sets.
+type envVar struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// presets by name. Sources: scaleway-sdk-go scw/config.go and scw/path.go (the
+// file must be 0600 to the bit, or scw warns on stdout), client-go
+// tools/clientcmd (KUBECONFIG) and kubectl (KUBECACHEDIR, for the directory is
+// read-only), git-config core.sshCommand and ssh(1) (a private key that is the
+// user's own and readable for others is refused).
+var presets = []preset{{
+	name:           "scaleway",
+	dir:            ".config/scw",
+	items:          []KeyToPath{{Key: "config.yaml", Path: "config.yaml"}},
+	mode:           0o600,
+	needsExactMode: "scw prints a warning on stdout for a file that is not 0600",
+	env: func(dir string, _ []KeyToPath, _ bool) []envVar {
+		return []envVar{
+			{"SCW_CONFIG_PATH", path.Join(dir, "config.yaml")},
+			{"SCW_DISABLE_CHECK_VERSION", "true"},
+		}
+	},
+}, {
+	name:  "kubeconfig",
+	dir:   ".kube",
+	items: []KeyToPath{{Key: "config", Path: "config"}},
+	mode:  0o600,
+	env: func(dir string, _ []KeyToPath, _ bool) []envVar {
+		return []envVar{
+			{"KUBECONFIG", path.Join(dir, "config")},
+			{"KUBECACHEDIR", "/tmp/.kube/cache"},
+		}
+	},
+}, {
+	name:  "ssh",
+	dir:   ".ssh",
+	items: []KeyToPath{{Key: "ssh-privatekey", Path: "ssh-privatekey"}, {Key: "known_hosts", Path: "known_hosts"}},
+	mode:  0o400,
+	env: func(dir string, items []KeyToPath, groupReadable bool) []envVar {
+		key, prepare := path.Join(dir, items[0].Path), ""
+		if groupReadable {
+			// ssh refuses root's own key when a group can read it, and the kubelet
+			// leaves no other mode in a pod with an fsGroup. git hands the command to
+			// a shell, which makes a private copy. The kubelet reads "$$" as "$".
+			private := "/tmp/.ssh-key-$$$$"
+			prepare = "(umask 077 && cat " + key + " >" + private + ") && "
+			key = private
+		}
+		return []envVar{{"GIT_SSH_COMMAND", prepare + "ssh -i " + key +
+			" -o IdentitiesOnly=yes -o UserKnownHostsFile=" + path.Join(dir, "known_hosts") + " -o StrictHostKeyChecking=yes"}}
+	},
+}}
+
+// Presets are the names of the presets, in the order of the reference.
+func Presets() []string {
+	names := make([]string, len(presets))
+	for i := range presets {
+		names[i] = presets[i].name
+	}
+	return names
+}
+
+func presetNamed(name string) *preset {
+	for i := range presets {
+		if presets[i].name == name {
+			return &presets[i]
+		}
+	}
+	return nil
+}

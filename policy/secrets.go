@@ -1,0 +1,241 @@
+package policy
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// mount is what is mounted in a container, by the pod or by a policy so far.
+type mount struct {
+	path   string // clean
+	volume string
+	secret string // the Secret it shows, or empty
+	items  []KeyToPath
+	mode   int32
+	sub    string
+	policy string // who planned it, or empty where it came with the pod
+	tree   bool   // nothing can be mounted below it
+}
+
+// addSecret mounts the secret into each of its containers and, for a preset,
+// sets the environment variables that name its files. Where the pod has the
+// same Secret at the same path it is kept as it is.
+func (p *plan) addSecret(c *compiled, s *secret) {
+	pod := p.req.Pod
+	nonRoot, _ := pod.runsAsNonRoot(&pod.Spec.Containers[p.build])
+	dir := s.dir(nonRoot)
+	targets, ok := p.targets(c, s)
+	if !ok {
+		return
+	}
+	mode := p.fileMode(s, targets)
+	volume := s.volume(mode)
+	if have := pod.volume(volume.Name); have != nil && !volume.same(have) {
+		p.refuse(c, "rename the volume in the runner's configuration", "the pod comes with another volume named %s", volume.Name)
+		return
+	}
+	ours := true
+	for _, i := range targets {
+		there, ok := p.collide(c, s, dir, i, mode)
+		if !ok {
+			return
+		}
+		ours = ours && there != nil && strings.HasPrefix(there.volume, volumePrefix) && there.policy == ""
+		if there == nil {
+			p.addMount(c, s, &volume, i, dir)
+		}
+	}
+	if s.preset != nil {
+		p.addPresetEnv(c, s, dir, nonRoot, ours)
+	}
+}
+
+// targets are the indices of the containers that the secret is for.
+func (p *plan) targets(c *compiled, s *secret) ([]int, bool) {
+	var targets []int
+	for _, name := range s.containers {
+		found := p.req.Pod.containers(name)
+		if len(found) != 1 {
+			p.refuse(c, "take "+name+" out of the policy's containers, or hand it to other jobs only",
+				"Secret %q is for the container %s, and the pod has %d of that name", s.name, name, len(found))
+			return nil, false
+		}
+		targets = append(targets, found[0])
+	}
+	return targets, true
+}
+
+func (p *plan) addMount(c *compiled, s *secret, volume *secretVolumeJSON, container int, dir string) {
+	pod := p.req.Pod
+	if !p.volumes[volume.Name] && pod.volume(volume.Name) == nil {
+		p.add(c, "/spec/volumes", "", pod.Spec.Volumes == nil, volume)
+	}
+	p.volumes[volume.Name] = true
+	p.add(c, containerPointer(container, "volumeMounts"), "", pod.Spec.Containers[container].VolumeMounts == nil,
+		mountJSON{Name: volume.Name, MountPath: dir, SubPath: s.subPath, ReadOnly: true})
+	p.mounts[container] = append(p.mountsOf(container), mount{
+		path: dir, volume: volume.Name, secret: s.name, items: s.items, mode: volume.Secret.DefaultMode,
+		sub: s.subPath, policy: c.origin, tree: true,
+	})
+}
+
+// mountsOf are the mounts of a container, those planned included.
+func (p *plan) mountsOf(container int) []mount {
+	if mounts, ok := p.mounts[container]; ok {
+		return mounts
+	}
+	pod := p.req.Pod
+	var mounts []mount
+	for _, m := range pod.Spec.Containers[container].VolumeMounts {
+		have := mount{path: path.Clean("/" + m.MountPath), volume: m.Name, sub: m.SubPath}
+		if v := pod.volume(m.Name); v != nil {
+			have.tree = v.readOnlyTree()
+			if v.Secret != nil {
+				have.secret, have.items, have.mode = v.Secret.SecretName, v.Secret.Items, 0o644
+				if v.Secret.DefaultMode != nil {
+					have.mode = *v.Secret.DefaultMode
+				}
+			}
+		}
+		mounts = append(mounts, have)
+	}
+	p.mounts[container] = mounts
+	return mounts
+}
+
+// collide holds the secret against the mounts of a container. It returns the
+// mount that serves already, if one does, and false where there is a conflict.
+func (p *plan) collide(c *compiled, s *secret, dir string, container int, mode int32) (*mount, bool) {
+	var there *mount
+	name := p.req.Pod.Spec.Containers[container].Name
+	for i, m := range p.mountsOf(container) {
+		what := fmt.Sprintf("container %s: Secret %q is to be mounted at %s", name, s.name, dir)
+		switch {
+		case m.path == dir && m.secret == s.name:
+			there = &p.mounts[container][i]
+			p.noteMounted(c, s, there, mode)
+		case m.path == dir:
+			p.refuse(c, p.wayOut(&m), "%s, where %s is", what, m.describe())
+			return nil, false
+		case within(m.path, dir):
+			p.refuse(c, p.wayOut(&m), "%s, and %s is mounted below it at %s", what, m.describe(), m.path)
+			return nil, false
+		case within(dir, m.path) && m.tree:
+			p.refuse(c, p.wayOut(&m), "%s, below %s at %s, which is read-only", what, m.describe(), m.path)
+			return nil, false
+		}
+	}
+	return there, true
+}
+
+func (m *mount) describe() string {
+	what := fmt.Sprintf("volume %q", m.volume)
+	if m.secret != "" {
+		what = fmt.Sprintf("Secret %q", m.secret)
+	}
+	if m.policy != "" {
+		what += " of " + m.policy
+	}
+	return what
+}
+
+func (p *plan) wayOut(m *mount) string {
+	if m.policy != "" {
+		return "choose another mountPath or home in one of the two policies, or let only one match"
+	}
+	return "take that mount out of the runner's configuration, or choose another mountPath or home in the policy"
+}
+
+// noteMounted says that the Secret is there already, and who else sees it.
+func (p *plan) noteMounted(c *compiled, s *secret, there *mount, mode int32) {
+	differs := there.mode != mode || there.sub != s.subPath || !slices.Equal(there.items, s.items)
+	switch {
+	case there.policy != "":
+		if differs {
+			p.decision.note(c.origin, "Secret %q is already mounted at %s by %s with other keys, mode or subPath, and is kept so", s.name, there.path, there.policy)
+		}
+	case !strings.HasPrefix(there.volume, volumePrefix):
+		p.decision.Notes = append(p.decision.Notes, Problem{
+			Severity: Warning, Document: c.origin,
+			Message: fmt.Sprintf("Secret %q is already mounted at %s by the runner, in %s, with mode %#o, and is kept so",
+				s.name, there.path, joinWords(p.seenBy(there.volume), "and"), there.mode),
+			Hint: fmt.Sprintf("remove it from the runner's configuration, so that only %s sees it, with mode %#o", joinWords(s.containers, "and"), mode),
+		})
+	}
+}
+
+// seenBy are the names of all containers that mount the volume.
+func (p *plan) seenBy(volume string) []string {
+	var names []string
+	for _, containers := range [][]Container{p.req.Pod.Spec.Containers, p.req.Pod.Spec.InitContainers} {
+		for _, c := range containers {
+			if slices.ContainsFunc(c.VolumeMounts, func(m VolumeMount) bool { return m.Name == volume }) {
+				names = append(names, c.Name)
+			}
+		}
+	}
+	return names
+}
+
+// fileMode is the mode with which every target container's user can read the
+// files, and no wider. The kubelet makes them root's; in a pod with an fsGroup
+// it adds that group and lets it read, whatever the mode says. A user that is
+// not root and in no known group of theirs needs the bits for everybody; the
+// files are in no other container than those that the policy names.
+func (p *plan) fileMode(s *secret, targets []int) int32 {
+	if s.mode != nil {
+		return *s.mode
+	}
+	mode := int32(0o600)
+	if s.preset != nil {
+		mode = s.preset.mode
+	}
+	security := p.req.Pod.Spec.SecurityContext
+	if security.FSGroup != nil {
+		return mode
+	}
+	for _, i := range targets {
+		nonRoot, group := p.req.Pod.runsAsNonRoot(&p.req.Pod.Spec.Containers[i])
+		switch {
+		case !nonRoot:
+		case group != nil && *group == 0 || slices.Contains(security.SupplementalGroups, 0):
+			mode |= 0o040
+		default:
+			mode |= 0o044
+		}
+	}
+	return mode
+}
+
+// addPresetEnv sets the preset's variables on build. One that the pod has is
+// kept: it is the job author's or the runner's, and wins. Ours says that the
+// mount was there from an earlier pass of our own, and so the variables are too.
+func (p *plan) addPresetEnv(c *compiled, s *secret, dir string, nonRoot, ours bool) {
+	build := &p.req.Pod.Spec.Containers[p.build]
+	groupReadable := p.req.Pod.Spec.SecurityContext.FSGroup != nil
+	if groupReadable && s.preset.needsExactMode != "" && !ours {
+		p.decision.note(c.origin, "the pod has an fsGroup, which makes the files of Secret %q readable for that group: %s", s.name, s.preset.needsExactMode)
+	}
+	for _, e := range s.preset.env(dir, s.items, groupReadable && !nonRoot) {
+		other, before := p.env[e.Name]
+		switch {
+		case before && other.value != e.Value:
+			p.refuse(c, "let only one of the two policies match, or spell one Secret out with mountPath, which sets no variable",
+				"the variable %s is to name a file of Secret %q, and %s sets it to something else", e.Name, s.name, other.policy)
+		case before:
+		case hasEnv(build, e.Name):
+			if !ours {
+				p.decision.Notes = append(p.decision.Notes, Problem{
+					Severity: Warning, Document: c.origin,
+					Message: fmt.Sprintf("the pod comes with the variable %s, which is kept and wins over Secret %q", e.Name, s.name),
+					Hint:    "take it out of .gitlab-ci.yml or the runner's configuration",
+				})
+			}
+		default:
+			p.env[e.Name] = planned{e.Value, c.origin}
+			p.add(c, containerPointer(p.build, "env"), "", build.Env == nil, e)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package policy
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/validation"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+)
+
+// validateJobPolicy checks what the types of a document cannot say, and
+// compiles it into c on the way.
+func validateJobPolicy(p *JobPolicy, c *compiled, r *report) {
+	if p.Name != "" && !validName(p.Name) {
+		r.errorf("name", "use lower case letters, digits and dashes", "%q is no name", p.Name)
+	}
+	if p.Inject == nil {
+		r.errorf("inject", "say what the pods are handed: secrets, nodeSelector or tolerations", "is missing")
+		return
+	}
+	c.inject = *p.Inject
+	c.secrets = validateSecrets(p.Inject.Secrets, r)
+	validateNodeSelector(p.Inject.NodeSelector, r)
+	validateTolerations(p.Inject.Tolerations, r)
+	if len(p.Inject.Secrets)+len(p.Inject.NodeSelector)+len(p.Inject.Tolerations) == 0 {
+		r.errorf("inject", "say what the pods are handed: secrets, nodeSelector or tolerations", "is empty")
+	}
+	c.match = validateMatch(p.Match, c.handsCredentials(), r)
+}
+
+func validName(name string) bool { return len(utilvalidation.IsDNS1123Label(name)) == 0 }
+
+// validateSecretName checks the name of a Secret as the API server would.
+func validateSecretName(path, name string, r *report) {
+	if name == "" {
+		r.errorf(path, "name a Secret of the job's namespace", "is missing")
+		return
+	}
+	for _, msg := range validation.NameIsDNSSubdomain(name, false) {
+		r.errorf(path, "", "%q is no name of a Secret: %s", name, brief(msg))
+	}
+}
+
+// validateLabel checks a key and a value of a label or node selector.
+func validateLabel(path, key, value string, r *report) {
+	for _, msg := range utilvalidation.IsQualifiedName(key) {
+		r.errorf(path, "", "%q is no label key: %s", key, brief(msg))
+	}
+	for _, msg := range utilvalidation.IsValidLabelValue(value) {
+		r.errorf(path, "", "%q is no label value: %s", value, brief(msg))
+	}
+}
+
+// brief cuts the regular expression off a message of the validation library.
+func brief(msg string) string {
+	msg, _, _ = strings.Cut(msg, " (e.g.")
+	return msg
+}
+
+// sorted iterates over a map in the order of its keys.
+func sorted[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
+}
