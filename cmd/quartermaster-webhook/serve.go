@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"quartermaster.dev/cmd/internal/version"
+	"quartermaster.dev/webhook"
+)
+
+// serve wires it all up, from top to bottom, and serves until ctx ends and the
+// connections are drained.
+func serve(ctx context.Context, o *options, stderr io.Writer) error {
+	log := newLog(o, stderr)
+	logger := logr.FromSlogHandler(log.Handler())
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+
+	config, err := restConfig(o.kubeconfig)
+	if err != nil {
+		return err
+	}
+	server := ctrlwebhook.NewServer(ctrlwebhook.Options{
+		Host: o.host, Port: o.port, CertDir: o.certDir,
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+			c.MinVersion = tls.VersionTLS13
+			c.NextProtos = []string{"http/1.1"} // the API server speaks nothing else to webhooks
+		}},
+	})
+	shutdown := 30 * time.Second
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Logger:                  logger,
+		Cache:                   webhook.CacheOptions(),
+		WebhookServer:           server,
+		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddr},
+		HealthProbeBindAddress:  o.probeAddr,
+		GracefulShutdownTimeout: &shutdown,
+	})
+	if err != nil {
+		return err
+	}
+
+	store, drain := webhook.NewStore(), &webhook.Drain{}
+	server.Register("/mutate", drain.Handler(&webhook.Handler{
+		Policies: store, JobLabel: o.jobLabel, Log: log,
+		Metrics: webhook.NewMetrics(metrics.Registry, store),
+	}))
+	watch := func(ctx context.Context) error { return webhook.Watch(ctx, mgr.GetCache(), store, log) }
+	err = errors.Join(
+		mgr.Add(manager.RunnableFunc(watch)),
+		mgr.AddHealthzCheck("alive", func(*http.Request) error { return nil }),
+		mgr.AddReadyzCheck("policies", store.Check),
+		mgr.AddReadyzCheck("listener", server.StartedChecker()),
+		mgr.AddReadyzCheck("drain", drain.Check),
+	)
+	if err != nil {
+		return err
+	}
+	log.Info("starting", "version", version.String(), "jobLabel", o.jobLabel, "port", o.port)
+	return mgr.Start(delayed(ctx, o.drain, func() {
+		log.Info("asked to end: serving on while clients go elsewhere", "drain", o.drain)
+		drain.Begin()
+	}))
+}
+
+// delayed is a context that ends some time after ctx does; begin is called at
+// the start of that time.
+func delayed(ctx context.Context, delay time.Duration, begin func()) context.Context {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		begin()
+		time.AfterFunc(delay, cancel)
+	})
+	return later
+}
+
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("not in a cluster (%w); give --kubeconfig", err)
+		}
+		return config, nil
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("--kubeconfig %s cannot be used: %w", kubeconfig, err)
+	}
+	return config, nil
+}
+
+func newLog(o *options, stderr io.Writer) *slog.Logger {
+	handlerOptions := &slog.HandlerOptions{Level: o.logLevel}
+	if o.logFormat == "text" {
+		return slog.New(slog.NewTextHandler(stderr, handlerOptions))
+	}
+	return slog.New(slog.NewJSONHandler(stderr, handlerOptions))
+}

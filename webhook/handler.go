@@ -1,0 +1,167 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"quartermaster.dev/policy"
+)
+
+// Policies are where a [Handler] finds what is in force.
+type Policies interface {
+	// Set is what is in force for a namespace; nil where nothing is. It returns
+	// false as long as the policies of the cluster are not known.
+	Set(namespace string) (*policy.Set, bool)
+}
+
+// Handler answers the AdmissionReviews of pods that are about to be created.
+type Handler struct {
+	// Policies in force.
+	Policies Policies
+	// JobLabel marks job pods; empty means [policy.DefaultJobLabel].
+	JobLabel string
+	// Log gets one line a decision, and never a pod, a patch or a value.
+	Log *slog.Logger
+	// Metrics count the decisions.
+	Metrics *Metrics
+}
+
+// ServeHTTP answers one review. A body that is none gets a 4xx, and whatever
+// goes wrong in here a 500: the API server then does as failurePolicy says.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.Log.Error("panic while deciding", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			http.Error(w, "quartermaster failed while deciding; its log says where", http.StatusInternalServerError)
+		}
+	}()
+	req, err := readReview(w, r)
+	if err != nil {
+		h.refuseRequest(w, err)
+		return
+	}
+	set, known := h.Policies.Set(req.Namespace)
+	if !known {
+		h.refuseRequest(w, badRequest(http.StatusServiceUnavailable, "quartermaster has just started and does not know the policies yet; try again"))
+		return
+	}
+	if err := writeAnswer(w, h.answer(r.Context(), req, set)); err != nil {
+		h.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
+	}
+}
+
+func (h *Handler) refuseRequest(w http.ResponseWriter, err error) {
+	code := http.StatusBadRequest
+	if bad := (*requestError)(nil); errors.As(err, &bad) {
+		code = bad.code
+	}
+	h.Metrics.invalid.Inc()
+	h.Log.Warn("not an admission request", "code", code, "error", err)
+	http.Error(w, err.Error(), code)
+}
+
+// answer decides on a request.
+func (h *Handler) answer(ctx context.Context, req *request, set *policy.Set) response {
+	begin := time.Now()
+	res := response{UID: req.UID, Allowed: true}
+	if !req.createsPod() {
+		return res
+	}
+	in, err := req.policyRequest(h.JobLabel)
+	if err != nil {
+		h.Log.Warn("not a pod", "uid", req.UID, "namespace", req.Namespace, "error", err)
+		return res.refuse(http.StatusBadRequest, "BadRequest", err.Error())
+	}
+	d := policy.Decide(in, set)
+	if d.Outcome == policy.Refused {
+		res = res.refuse(http.StatusForbidden, "Forbidden", d.Message())
+	}
+	patch, err := d.Additions.Patch()
+	if err != nil {
+		panic(err) // additions hold strings, numbers and structs of those
+	}
+	if patch != nil {
+		res.Patch, res.PatchType = patch, "JSONPatch"
+	}
+	res.AuditAnnotations = auditAnnotations(&d)
+	res.Warnings = warnings(&d)
+	h.record(ctx, req, &d, time.Since(begin))
+	return res
+}
+
+func (r response) refuse(code int, reason, message string) response {
+	r.Allowed = false
+	r.Status = &status{Code: code, Reason: reason, Message: message}
+	return r
+}
+
+// auditAnnotations are for the API server's audit log, which prefixes each key
+// with the name of the webhook.
+func auditAnnotations(d *policy.Decision) map[string]string {
+	if d.Kind == policy.OtherPod {
+		return nil
+	}
+	annotations := map[string]string{"outcome": string(d.Outcome), "kind": string(d.Kind)}
+	for _, t := range traces(d) {
+		annotations[t.key] = strings.Join(t.lines, "\n")
+	}
+	return annotations
+}
+
+// trace is a list of lines that tell of a decision.
+type trace struct {
+	key   string
+	lines []string
+}
+
+// traces are the decision's, without the empty ones.
+func traces(d *policy.Decision) []trace {
+	all := []trace{{"applied", d.Applied()}, {"reasons", texts(d.Refusals)}, {"notes", texts(d.Notes)}}
+	return slices.DeleteFunc(all, func(t trace) bool { return len(t.lines) == 0 })
+}
+
+// warnings reach kubectl and the log of the runner's manager, not the job's.
+func warnings(d *policy.Decision) []string {
+	var lines []string
+	for _, n := range d.Notes {
+		if n.Severity == policy.Warning {
+			lines = append(lines, n.String())
+		}
+	}
+	return lines
+}
+
+func texts(problems []policy.Problem) []string {
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = p.String()
+	}
+	return lines
+}
+
+// record leaves a decision's trace in the metrics and the log.
+func (h *Handler) record(ctx context.Context, req *request, d *policy.Decision, took time.Duration) {
+	h.Metrics.decided(d, took)
+	level := slog.LevelInfo
+	if d.Kind == policy.OtherPod {
+		level = slog.LevelDebug
+	}
+	attrs := []any{
+		"uid", req.UID, "namespace", req.Namespace, "pod", req.Name, "user", req.UserInfo.Username,
+		"kind", d.Kind, "outcome", d.Outcome, "took", took,
+	}
+	for _, t := range traces(d) {
+		attrs = append(attrs, t.key, t.lines)
+	}
+	if req.DryRun {
+		attrs = append(attrs, "dryRun", true)
+	}
+	h.Log.Log(ctx, level, "decided", attrs...)
+}
