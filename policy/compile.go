@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,6 +16,9 @@ import (
 // policy is read from.
 type ConfigMap struct {
 	Namespace, Name string
+	// System says that Namespace is the system namespace: policies there are
+	// cluster-wide, and guardrails live there.
+	System bool
 	// Data holds the documents: each key ends in .yaml.
 	Data map[string]string
 	// BinaryKeys are the keys of binaryData. There may be none.
@@ -28,10 +32,17 @@ type Source struct {
 	Namespace, Name string
 	// Hash is 8 hex digits of the ConfigMap's data, whoever reads it where.
 	Hash string
+	// System says that it is of the system namespace.
+	System bool
 	// Problems found in it. If any of them is an [Error], the source is broken.
 	Problems []Problem
 
 	policies []*compiled
+	bounds   []*bound
+	// reach and reachesAll are which namespaces the broken documents of a source
+	// of the system namespace might be about.
+	reach      []string
+	reachesAll bool
 }
 
 // String is how messages name the ConfigMap: namespace/name.
@@ -49,19 +60,20 @@ type compiled struct {
 	source *Source
 	// origin names the policy in messages: "dev/runner-jobs policy.yaml deploy".
 	origin  string
+	audit   bool
 	match   matcher
 	inject  Inject
 	secrets []secret
 }
 
 // handsCredentials tells whether the policy gives a pod something secret.
-func (c *compiled) handsCredentials() bool { return len(c.secrets) > 0 }
+func (c *compiled) handsCredentials() bool { return len(c.secrets) > 0 || handsSecretEnv(c.inject.Env) }
 
 // Compile reads all documents of a ConfigMap. What is wrong is in the
 // source's Problems; documents that are right are compiled all the same, so
 // that lint can check what is between them.
 func Compile(cm ConfigMap) *Source {
-	s := &Source{Namespace: cm.Namespace, Name: cm.Name, Hash: hashData(cm.Data)}
+	s := &Source{Namespace: cm.Namespace, Name: cm.Name, System: cm.System, Hash: hashData(cm.Data)}
 	whole := &report{document: s.String()}
 	for _, key := range slices.Sorted(slices.Values(cm.BinaryKeys)) {
 		whole.errorf("binaryData["+key+"]", "move the document to data", "documents are read from data only")
@@ -71,6 +83,7 @@ func Compile(cm ConfigMap) *Source {
 			"the ConfigMap is labelled as policy and holds no document")
 	}
 	s.Problems = append(s.Problems, whole.problems...)
+	s.reachesAll = HasErrors(whole.problems)
 	for _, key := range slices.Sorted(maps.Keys(cm.Data)) {
 		s.compileKey(key, cm.Data[key])
 	}
@@ -80,7 +93,10 @@ func Compile(cm ConfigMap) *Source {
 func (s *Source) compileKey(key, data string) {
 	file := s.String() + " " + key
 	r := &report{document: file}
-	defer func() { s.Problems = append(s.Problems, r.problems...) }()
+	defer func() {
+		s.Problems = append(s.Problems, r.problems...)
+		s.reachesAll = s.reachesAll || HasErrors(r.problems)
+	}()
 	if !strings.HasSuffix(key, ".yaml") {
 		r.errorf("", "rename the key to "+strings.TrimSuffix(key, ".yml")+".yaml", "only keys that end in .yaml are read")
 		return
@@ -108,8 +124,14 @@ func (s *Source) compileKey(key, data string) {
 // good, replaces the number in origin.
 func (s *Source) compileDocument(doc *yaml.Node, file, origin string, names map[string]bool) {
 	r := &report{document: origin}
-	defer func() { s.Problems = append(s.Problems, r.problems...) }()
-	if !checkKind(doc, r) {
+	defer func() {
+		s.Problems = append(s.Problems, r.problems...)
+		if HasErrors(r.problems) {
+			s.addReach(doc)
+		}
+	}()
+	kind := s.checkKind(doc, r)
+	if kind == "" {
 		return
 	}
 	if name := scalarField(doc, "name"); name != "" && validName(name) {
@@ -119,47 +141,51 @@ func (s *Source) compileDocument(doc *yaml.Node, file, origin string, names map[
 		}
 		names[name] = true
 	}
-	var p JobPolicy
-	if !decodeInto(doc, &p, r) {
+	if kind == KindGuardrail {
+		s.compileGuardrail(doc, r)
 		return
 	}
-	c := &compiled{source: s, origin: r.document}
-	validateJobPolicy(&p, c, r)
-	if !HasErrors(r.problems) {
-		s.policies = append(s.policies, c)
+	s.compileJobPolicy(doc, r)
+}
+
+func (s *Source) compileJobPolicy(doc *yaml.Node, r *report) {
+	var p JobPolicy
+	if decodeInto(doc, &p, r) {
+		c := &compiled{source: s, origin: r.document, audit: p.Mode == ModeAudit}
+		validateJobPolicy(&p, c, r)
+		if !HasErrors(r.problems) {
+			s.policies = append(s.policies, c)
+		}
 	}
 }
 
-// checkKind tells whether the document is one that this build reads. It comes
-// first, since the fields of another kind are not to be held against ours.
-func checkKind(doc *yaml.Node, r *report) bool {
-	if doc.Kind != yaml.MappingNode {
-		r.errorf("", "begin with apiVersion: "+APIVersion, "must be a mapping, not %s", nodeKind(doc))
-		return false
-	}
-	before := len(r.problems)
-	for _, field := range []struct{ path, want string }{{"apiVersion", APIVersion}, {"kind", KindJobPolicy}} {
-		hint := "write " + field.path + ": " + field.want
-		switch got := scalarField(doc, field.path); got {
-		case field.want:
-		case "":
-			r.errorf(field.path, hint, "is missing")
-		default:
-			r.errorf(field.path, hint, "%q is not known", got)
+func (s *Source) compileGuardrail(doc *yaml.Node, r *report) {
+	var g Guardrail
+	if decodeInto(doc, &g, r) {
+		b := validateGuardrail(&g, r)
+		if !HasErrors(r.problems) {
+			s.bounds = append(s.bounds, b)
 		}
 	}
-	return len(r.problems) == before
 }
 
-// scalarField is the string at a key of a mapping, or empty.
-func scalarField(doc *yaml.Node, key string) string {
-	for i := 0; i+1 < len(doc.Content); i += 2 {
-		v := doc.Content[i+1]
-		if doc.Content[i].Value == key && v.Kind == yaml.ScalarNode && v.ShortTag() == "!!str" {
-			return v.Value
-		}
+// addReach adds the namespaces that a broken document might be about: those
+// that it names, if so much of it can be read, or else all. So what is broken
+// is closed, and nothing else.
+func (s *Source) addReach(doc *yaml.Node) {
+	var fields struct {
+		Match struct {
+			Namespaces []string `yaml:"namespaces"`
+		} `yaml:"match"`
+		Namespaces []string `yaml:"namespaces"`
 	}
-	return ""
+	err := doc.Decode(&fields)
+	named := append(fields.Match.Namespaces, fields.Namespaces...)
+	bad := func(glob string) bool { _, err := path.Match(glob, ""); return err != nil }
+	if err != nil || len(named) == 0 || slices.ContainsFunc(named, bad) {
+		s.reachesAll = true
+	}
+	s.reach = append(s.reach, named...)
 }
 
 // hashData is the same for equal data, and for nothing else: lengths go in

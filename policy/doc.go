@@ -12,7 +12,8 @@
 //   - compile.go: from a ConfigMap to a [Source], with every [Problem] in it
 //   - pod.go and kind.go: the part of a pod that a decision reads, and the kinds of pod
 //   - match.go: which policies apply
+//   - set.go: what is in force for a namespace, guardrail.go: what bounds it
 //   - decide.go: [Decide], and the rules it applies, one file each
-//     (secrets.go, nodeselector.go, tolerations.go)
+//     (secrets.go, env.go, nodeselector.go, toleration.go, resources.go)
 //   - addition.go: what a decision adds, as an RFC 6902 patch
 package policy

@@ -2,6 +2,7 @@ package policy
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -10,6 +11,8 @@ const (
 	APIVersion = "quartermaster.dev/v1alpha1"
 	// KindJobPolicy is the kind of a [JobPolicy].
 	KindJobPolicy = "JobPolicy"
+	// KindGuardrail is the kind of a [Guardrail].
+	KindGuardrail = "Guardrail"
 	// LabelPolicy marks, with the value "true", the ConfigMaps that hold documents.
 	LabelPolicy = "quartermaster.dev/policy"
 	// AnnotationApplied is the stamp on an equipped pod: the ConfigMaps whose
@@ -27,12 +30,21 @@ type JobPolicy struct {
 	Kind string `json:"kind"`
 	// Name tells documents of one ConfigMap apart in messages.
 	Name string `json:"name,omitempty"`
+	// Mode is [ModeEnforce], the default, or [ModeAudit].
+	Mode string `json:"mode,omitempty"`
 	// Match says which pods the policy is for. It must be there; `match: {}` is
 	// every job pod of the namespace.
 	Match *Match `json:"match"`
 	// Inject says what such a pod is handed.
 	Inject *Inject `json:"inject"`
 }
+
+const (
+	// ModeEnforce applies the policy.
+	ModeEnforce = "Enforce"
+	// ModeAudit decides and records what the policy would do, and does nothing.
+	ModeAudit = "Audit"
+)
 
 // Match holds the conditions of a policy. All that are given must hold, and
 // each holds when one of its values does.
@@ -53,6 +65,9 @@ type Match struct {
 	// PodSelector narrows by the pod's labels. It is never enough for a
 	// credential: job authors can influence most labels.
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+	// Namespaces that a policy of the system namespace is for: names, or globs
+	// with * and ?. Such a policy must name some, and no other policy may.
+	Namespaces []string `json:"namespaces,omitempty"`
 }
 
 // Subject is an account, shaped like the subject of an RBAC binding.
@@ -71,10 +86,59 @@ type Subject struct {
 type Inject struct {
 	// Secrets are Secrets of the pod's namespace, as files.
 	Secrets []SecretMount `json:"secrets,omitempty"`
+	// Env are variables of the container build.
+	Env []EnvVar `json:"env,omitempty"`
 	// NodeSelector is added to the pod's.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// Tolerations are added to the pod's.
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+	// Resources are filled in where neither the runner nor a LimitRange set any.
+	Resources *Resources `json:"resources,omitempty"`
+}
+
+// EnvVar is an environment variable: a Value, or a key of a Secret.
+type EnvVar struct {
+	// Name of the variable.
+	Name string `json:"name"`
+	// Value in plain text.
+	Value *string `json:"value,omitempty"`
+	// ValueFrom takes the value from a Secret of the pod's namespace.
+	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
+}
+
+// EnvVarSource is where a variable's value comes from.
+type EnvVarSource struct {
+	// SecretKeyRef names the Secret and its key.
+	SecretKeyRef *SecretKeySelector `json:"secretKeyRef"`
+}
+
+// SecretKeySelector is one key of a Secret.
+type SecretKeySelector struct {
+	// Name of the Secret, in the pod's own namespace.
+	Name string `json:"name"`
+	// Key of the Secret.
+	Key string `json:"key"`
+	// Optional lets the job start without the Secret or the key.
+	Optional *bool `json:"optional,omitempty"`
+}
+
+// Resources are requests and limits by container.
+type Resources struct {
+	// Build is the container that runs the job's script.
+	Build *ResourceRequirements `json:"build,omitempty"`
+	// Helper is the runner's own container.
+	Helper *ResourceRequirements `json:"helper,omitempty"`
+	// Services are all other containers.
+	Services *ResourceRequirements `json:"services,omitempty"`
+}
+
+// ResourceRequirements are the requests and limits of one container, by the
+// name of the resource (cpu, memory, ephemeral-storage, …).
+type ResourceRequirements struct {
+	// Requests are what the scheduler reserves.
+	Requests map[string]resource.Quantity `json:"requests,omitempty"`
+	// Limits are what the container cannot exceed.
+	Limits map[string]resource.Quantity `json:"limits,omitempty"`
 }
 
 // SecretMount hands out one Secret: by Preset, or spelled out with MountPath.
@@ -110,4 +174,39 @@ type KeyToPath struct {
 	Key string `json:"key"`
 	// Path of the file, relative to the mount path.
 	Path string `json:"path"`
+}
+
+// Guardrail bounds what the policies of namespaces may do. It is a document of
+// the system namespace; several apply together, and policies of the system
+// namespace itself are not bound. A field that is left out bounds nothing, and
+// an empty list allows nothing. Everything but MountPaths and Containers may
+// hold the globs * and ?.
+type Guardrail struct {
+	// APIVersion is [APIVersion].
+	APIVersion string `json:"apiVersion"`
+	// Kind is [KindGuardrail].
+	Kind string `json:"kind"`
+	// Name tells documents of one ConfigMap apart in messages.
+	Name string `json:"name,omitempty"`
+	// Namespaces whose policies are bound; without, those of all namespaces.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// Allow is all that those policies may do.
+	Allow *Allow `json:"allow"`
+}
+
+// Allow is what a [Guardrail] lets policies do.
+type Allow struct {
+	// SecretNames that a policy may hand out, as files or variables.
+	SecretNames []string `json:"secretNames,omitempty"`
+	// MountPaths on and below which a policy may mount.
+	MountPaths []string `json:"mountPaths,omitempty"`
+	// EnvNames that a policy may set; those that a preset sets come with it.
+	EnvNames []string `json:"envNames,omitempty"`
+	// Containers that a policy may mount into.
+	Containers []string `json:"containers,omitempty"`
+	// NodeSelector keys that a policy may use, and the values of each.
+	NodeSelector map[string][]string `json:"nodeSelector,omitempty"`
+	// TolerationKeys that a policy may tolerate; only "*" allows a toleration
+	// of every taint.
+	TolerationKeys []string `json:"tolerationKeys,omitempty"`
 }

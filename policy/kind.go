@@ -154,5 +154,5 @@ func isSteps(req *Request) bool {
 }
 
 func hasEnv(c *Container, name string) bool {
-	return slices.ContainsFunc(c.Env, func(e EnvName) bool { return e.Name == name })
+	return slices.ContainsFunc(c.Env, func(e PodEnvVar) bool { return e.Name == name })
 }

@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Labels that GitLab Runner puts on job pods, and whose word they are:
@@ -50,6 +46,7 @@ type matcher struct {
 	labels      []labelCondition
 	createdBy   []Subject
 	podSelector labels.Selector
+	namespaces  []string
 }
 
 // labelCondition holds when a label has one of some values.
@@ -63,9 +60,13 @@ type labelCondition struct {
 func (m *matcher) needsCreator() bool { return len(m.createdBy) > 0 }
 
 // mismatches are the conditions that do not hold. For a pause pod, which
-// stands for jobs to come and is created by a ReplicaSet, only podSelector counts.
+// stands for jobs to come and is created by a ReplicaSet, only podSelector and
+// namespaces count.
 func (m *matcher) mismatches(req *Request, kind Kind) []Mismatch {
 	var failed []Mismatch
+	if m.namespaces != nil && !matchesAny(m.namespaces, req.Namespace) {
+		failed = append(failed, Mismatch{Condition: "match.namespaces", Want: joinWords(m.namespaces, "or"), Got: "the namespace " + req.Namespace})
+	}
 	if kind != PausePod {
 		for i := range m.labels {
 			if mm, ok := m.labels[i].check(req.Pod); !ok {
@@ -164,144 +165,4 @@ func sanitizeLabel(name string) string {
 		value = strings.Trim(value[:63], "-_.")
 	}
 	return value
-}
-
-// validateMatch checks and compiles the conditions. A policy that hands out a
-// credential must hold one that a job author cannot write, or none at all.
-func validateMatch(match *Match, credentials bool, r *report) matcher {
-	var m matcher
-	if match == nil {
-		r.errorf("match", "write `match: {}` to mean every job pod of the namespace", "is missing")
-		return m
-	}
-	m.addIDs("match.projectIDs", labelProjectID, "17.9", match.ProjectIDs, r)
-	m.addIDs("match.rootNamespaceIDs", labelRootNamespaceID, "19.0", match.RootNamespaceIDs, r)
-	m.addRunnerNames(match.RunnerNames, r)
-	m.createdBy = match.CreatedBy
-	if match.CreatedBy != nil && len(match.CreatedBy) == 0 {
-		emptyList("match.createdBy", r)
-	}
-	for i := range match.CreatedBy {
-		validateSubject(fmt.Sprintf("match.createdBy[%d]", i), &match.CreatedBy[i], r)
-	}
-	if match.PodSelector != nil {
-		m.podSelector = validatePodSelector(match.PodSelector, r)
-		if credentials && len(m.labels) == 0 && len(m.createdBy) == 0 {
-			r.errorf("match.podSelector",
-				"add projectIDs, rootNamespaceIDs, runnerNames or createdBy, or write `match: {}` to mean every job pod of the namespace",
-				"is not enough for a policy that hands out a credential: job authors can influence labels")
-		}
-	}
-	return m
-}
-
-func emptyList(path string, r *report) {
-	r.errorf(path, "name at least one, or leave the field out", "is an empty list, which no pod can meet")
-}
-
-func (m *matcher) addIDs(path, label, since string, ids []int64, r *report) {
-	if ids == nil {
-		return
-	}
-	if len(ids) == 0 {
-		emptyList(path, r)
-	}
-	c := labelCondition{condition: path, label: label, since: since, values: map[string]bool{}}
-	var want []string
-	for i, id := range ids {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		switch {
-		case id == 0:
-			r.errorf(at, "write the ID that GitLab shows", "0 stands for unknown and never matches")
-		case id < 0:
-			r.errorf(at, "write the ID that GitLab shows", "%d is no ID", id)
-		}
-		value := strconv.FormatInt(id, 10)
-		if c.values[value] {
-			r.warnf(at, "take one out", "%d is listed twice", id)
-		}
-		c.values[value] = true
-		want = append(want, value)
-	}
-	c.want = joinWords(want, "or")
-	m.labels = append(m.labels, c)
-}
-
-func (m *matcher) addRunnerNames(names []string, r *report) {
-	if names == nil {
-		return
-	}
-	const path = "match.runnerNames"
-	if len(names) == 0 {
-		emptyList(path, r)
-	}
-	c := labelCondition{condition: path, label: labelRunnerName, since: "17.9", values: map[string]bool{}}
-	for i, name := range names {
-		value := sanitizeLabel(name)
-		if value == "" || value == "0" {
-			r.errorf(fmt.Sprintf("%s[%d]", path, i), "give the runner a name with letters or digits",
-				"%q leaves nothing that a label could hold", name)
-		}
-		c.values[value] = true
-	}
-	c.want = quotedList(names, "or")
-	m.labels = append(m.labels, c)
-}
-
-func validateSubject(path string, s *Subject, r *report) {
-	const rbacGroup = "rbac.authorization.k8s.io"
-	kinds := []string{"ServiceAccount", "User", "Group"}
-	if !slices.Contains(kinds, s.Kind) {
-		hint := "write " + joinWords(kinds, "or")
-		if best := nearest(s.Kind, kinds); best != "" && s.Kind != "" {
-			hint = fmt.Sprintf("did you mean %q?", best)
-		}
-		r.errorf(path+".kind", hint, "%q is no kind of subject", s.Kind)
-		return
-	}
-	if s.Name == "" {
-		r.errorf(path+".name", "name the account that creates the job pods, as gitlab-runner", "is missing")
-	}
-	if s.Kind == "ServiceAccount" {
-		if s.APIGroup != "" {
-			r.errorf(path+".apiGroup", "leave it out", "a ServiceAccount has none")
-		}
-		if strings.Contains(s.Name, ":") {
-			r.errorf(path+".name", "write the service account's name alone, its namespace beside it", "%q is a user name", s.Name)
-		}
-		return
-	}
-	if s.Namespace != "" {
-		r.errorf(path+".namespace", "leave it out", "a %s has no namespace", s.Kind)
-	}
-	if s.APIGroup != "" && s.APIGroup != rbacGroup {
-		r.errorf(path+".apiGroup", "write "+rbacGroup+" or leave it out", "%q is not known", s.APIGroup)
-	}
-}
-
-func validatePodSelector(s *metav1.LabelSelector, r *report) labels.Selector {
-	const path = "match.podSelector"
-	if len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
-		r.errorf(path, "give it a label, or leave it out", "is empty")
-		return nil
-	}
-	errs := metav1validation.ValidateLabelSelector(s, metav1validation.LabelSelectorValidationOptions{}, field.NewPath("match", "podSelector"))
-	for _, err := range errs {
-		r.errorf(err.Field, "", "%s", brief(err.ErrorBody()))
-	}
-	if len(errs) > 0 {
-		return nil
-	}
-	selector, err := metav1.LabelSelectorAsSelector(s)
-	if err != nil {
-		r.errorf(path, "", "%v", err)
-		return nil
-	}
-	requirements, _ := selector.Requirements()
-	for _, req := range requirements {
-		if slices.Contains(forgedLabels, req.Key()) {
-			r.errorf(path, "use rootNamespaceIDs or projectIDs", "the label %s is filled from CI variables, which any .gitlab-ci.yml can set", req.Key())
-		}
-	}
-	return selector
 }

@@ -2,8 +2,10 @@ package policy
 
 import (
 	"fmt"
+	"io"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	kubejson "sigs.k8s.io/json"
 )
 
@@ -24,8 +26,7 @@ type Request struct {
 
 // Pod is the part of a core/v1 Pod that a decision reads. Field names are
 // those of the Kubernetes API. A nil slice or map stands for a field that is
-// absent or null. Of environment variables there is only the name: a value
-// that was never read cannot be told.
+// absent or null.
 type Pod struct {
 	Metadata Metadata `json:"metadata"`
 	Spec     PodSpec  `json:"spec"`
@@ -59,6 +60,7 @@ type PodSpec struct {
 	HostPID               bool                `json:"hostPID,omitempty"`
 	ShareProcessNamespace bool                `json:"shareProcessNamespace,omitempty"`
 	SecurityContext       PodSecurity         `json:"securityContext"`
+	Resources             ContainerResources  `json:"resources"`
 	OS                    PodOS               `json:"os"`
 }
 
@@ -78,15 +80,43 @@ type PodOS struct {
 
 // Container is the part of a container that a decision reads.
 type Container struct {
-	Name            string            `json:"name"`
-	Env             []EnvName         `json:"env,omitempty"`
-	VolumeMounts    []VolumeMount     `json:"volumeMounts,omitempty"`
-	SecurityContext ContainerSecurity `json:"securityContext"`
+	Name            string              `json:"name"`
+	Env             []PodEnvVar         `json:"env,omitempty"`
+	VolumeMounts    []VolumeMount       `json:"volumeMounts,omitempty"`
+	Resources       *ContainerResources `json:"resources,omitempty"`
+	SecurityContext ContainerSecurity   `json:"securityContext"`
 }
 
-// EnvName is the name of an environment variable.
-type EnvName struct {
-	Name string `json:"name"`
+// PodEnvVar is an environment variable of a pod. Its value may be a secret: it
+// is kept as it came, to be held against what a policy wants, and prints as nothing.
+type PodEnvVar struct {
+	Name      string `json:"name"`
+	Value     Hidden `json:"value"`
+	ValueFrom Hidden `json:"valueFrom"`
+}
+
+// Hidden is JSON as it came that must not be told.
+type Hidden []byte
+
+// UnmarshalJSON keeps the bytes.
+func (h *Hidden) UnmarshalJSON(data []byte) error {
+	*h = append((*h)[:0], data...)
+	return nil
+}
+
+// MarshalJSON hides the bytes.
+func (Hidden) MarshalJSON() ([]byte, error) { return []byte(`"hidden"`), nil }
+
+// Format hides the bytes, whatever the verb.
+func (Hidden) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "hidden") }
+
+// ResourceList is quantities by the name of the resource.
+type ResourceList map[string]resource.Quantity
+
+// ContainerResources are the requests and limits of a container or pod.
+type ContainerResources struct {
+	Requests ResourceList `json:"requests,omitempty"`
+	Limits   ResourceList `json:"limits,omitempty"`
 }
 
 // ContainerSecurity is the part of a container's security context that decides who can read a file.

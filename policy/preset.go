@@ -14,21 +14,20 @@ type preset struct {
 	// needsExactMode says what breaks where the files are readable for a group,
 	// as the kubelet makes them in a pod with an fsGroup; empty if nothing does.
 	needsExactMode string
+	// overrides are variables that win over the files, field by field.
+	overrides []string
 	// env is the environment that names the files in dir. With groupReadable
 	// they belong to build's user and a group can read them.
-	env func(dir string, items []KeyToPath, groupReadable bool) []envVar
+	env func(dir string, items []KeyToPath, groupReadable bool) []EnvVar
 }
 
-// envVar is an environment variable that a policy sets.
-type envVar struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
+func plainEnv(name, value string) EnvVar { return EnvVar{Name: name, Value: &value} }
 
 // presets by name. Sources: scaleway-sdk-go scw/config.go and scw/path.go (the
 // file must be 0600 to the bit, or scw warns on stdout), client-go
 // tools/clientcmd (KUBECONFIG) and kubectl (KUBECACHEDIR, for the directory is
-// read-only), git-config core.sshCommand and ssh(1) (a private key that is the
+// read-only), docker config (DOCKER_CONFIG, and BUILDX_CONFIG for what
+// buildx writes), the AWS CLI's environment variables, git-config core.sshCommand and ssh(1) (a private key that is the
 // user's own and readable for others is refused).
 var presets = []preset{{
 	name:           "scaleway",
@@ -36,10 +35,15 @@ var presets = []preset{{
 	items:          []KeyToPath{{Key: "config.yaml", Path: "config.yaml"}},
 	mode:           0o600,
 	needsExactMode: "scw prints a warning on stdout for a file that is not 0600",
-	env: func(dir string, _ []KeyToPath, _ bool) []envVar {
-		return []envVar{
-			{"SCW_CONFIG_PATH", path.Join(dir, "config.yaml")},
-			{"SCW_DISABLE_CHECK_VERSION", "true"},
+	overrides: []string{
+		"SCW_ACCESS_KEY", "SCW_SECRET_KEY", "SCW_PROFILE", "SCW_API_URL",
+		"SCW_DEFAULT_ORGANIZATION_ID", "SCW_DEFAULT_PROJECT_ID", "SCW_DEFAULT_REGION", "SCW_DEFAULT_ZONE",
+		"SCALEWAY_ACCESS_KEY", "SCALEWAY_TOKEN", "SCW_TOKEN", "SCALEWAY_ORGANIZATION", "SCW_ORGANIZATION",
+	},
+	env: func(dir string, _ []KeyToPath, _ bool) []EnvVar {
+		return []EnvVar{
+			plainEnv("SCW_CONFIG_PATH", path.Join(dir, "config.yaml")),
+			plainEnv("SCW_DISABLE_CHECK_VERSION", "true"),
 		}
 	},
 }, {
@@ -47,10 +51,10 @@ var presets = []preset{{
 	dir:   ".kube",
 	items: []KeyToPath{{Key: "config", Path: "config"}},
 	mode:  0o600,
-	env: func(dir string, _ []KeyToPath, _ bool) []envVar {
-		return []envVar{
-			{"KUBECONFIG", path.Join(dir, "config")},
-			{"KUBECACHEDIR", "/tmp/.kube/cache"},
+	env: func(dir string, _ []KeyToPath, _ bool) []EnvVar {
+		return []EnvVar{
+			plainEnv("KUBECONFIG", path.Join(dir, "config")),
+			plainEnv("KUBECACHEDIR", "/tmp/.kube/cache"),
 		}
 	},
 }, {
@@ -58,7 +62,7 @@ var presets = []preset{{
 	dir:   ".ssh",
 	items: []KeyToPath{{Key: "ssh-privatekey", Path: "ssh-privatekey"}, {Key: "known_hosts", Path: "known_hosts"}},
 	mode:  0o400,
-	env: func(dir string, items []KeyToPath, groupReadable bool) []envVar {
+	env: func(dir string, items []KeyToPath, groupReadable bool) []EnvVar {
 		key, prepare := path.Join(dir, items[0].Path), ""
 		if groupReadable {
 			// ssh refuses root's own key when a group can read it, and the kubelet
@@ -68,8 +72,32 @@ var presets = []preset{{
 			prepare = "(umask 077 && cat " + key + " >" + private + ") && "
 			key = private
 		}
-		return []envVar{{"GIT_SSH_COMMAND", prepare + "ssh -i " + key +
-			" -o IdentitiesOnly=yes -o UserKnownHostsFile=" + path.Join(dir, "known_hosts") + " -o StrictHostKeyChecking=yes"}}
+		return []EnvVar{plainEnv("GIT_SSH_COMMAND", prepare+"ssh -i "+key+
+			" -o IdentitiesOnly=yes -o UserKnownHostsFile="+path.Join(dir, "known_hosts")+" -o StrictHostKeyChecking=yes")}
+	},
+}, {
+	name:      "docker",
+	dir:       ".docker",
+	items:     []KeyToPath{{Key: ".dockerconfigjson", Path: "config.json"}},
+	mode:      0o600,
+	overrides: []string{"DOCKER_AUTH_CONFIG"},
+	env: func(dir string, _ []KeyToPath, _ bool) []EnvVar {
+		return []EnvVar{
+			plainEnv("DOCKER_CONFIG", dir),
+			plainEnv("BUILDX_CONFIG", "/tmp/.buildx"),
+		}
+	},
+}, {
+	name:      "aws",
+	dir:       ".aws",
+	items:     []KeyToPath{{Key: "credentials", Path: "credentials"}, {Key: "config", Path: "config"}},
+	mode:      0o600,
+	overrides: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"},
+	env: func(dir string, _ []KeyToPath, _ bool) []EnvVar {
+		return []EnvVar{
+			plainEnv("AWS_SHARED_CREDENTIALS_FILE", path.Join(dir, "credentials")),
+			plainEnv("AWS_CONFIG_FILE", path.Join(dir, "config")),
+		}
 	},
 }}
 

@@ -36,19 +36,17 @@ func (p *plan) addSecret(c *compiled, s *secret) {
 		p.refuse(c, "rename the volume in the runner's configuration", "the pod comes with another volume named %s", volume.Name)
 		return
 	}
-	ours := true
 	for _, i := range targets {
 		there, ok := p.collide(c, s, dir, i, mode)
 		if !ok {
 			return
 		}
-		ours = ours && there != nil && strings.HasPrefix(there.volume, volumePrefix) && there.policy == ""
 		if there == nil {
 			p.addMount(c, s, &volume, i, dir)
 		}
 	}
 	if s.preset != nil {
-		p.addPresetEnv(c, s, dir, nonRoot, ours)
+		p.addPresetEnv(c, s, dir, nonRoot)
 	}
 }
 
@@ -70,10 +68,10 @@ func (p *plan) targets(c *compiled, s *secret) ([]int, bool) {
 func (p *plan) addMount(c *compiled, s *secret, volume *secretVolumeJSON, container int, dir string) {
 	pod := p.req.Pod
 	if !p.volumes[volume.Name] && pod.volume(volume.Name) == nil {
-		p.add(c, "/spec/volumes", "", pod.Spec.Volumes == nil, volume)
+		p.add(c, "/spec/volumes", "", levels(pod.Spec.Volumes == nil), *volume)
 	}
 	p.volumes[volume.Name] = true
-	p.add(c, containerPointer(container, "volumeMounts"), "", pod.Spec.Containers[container].VolumeMounts == nil,
+	p.addTo(c, container, "volumeMounts", "", levels(pod.Spec.Containers[container].VolumeMounts == nil),
 		mountJSON{Name: volume.Name, MountPath: dir, SubPath: s.subPath, ReadOnly: true})
 	p.mounts[container] = append(p.mountsOf(container), mount{
 		path: dir, volume: volume.Name, secret: s.name, items: s.items, mode: volume.Secret.DefaultMode,
@@ -154,15 +152,12 @@ func (p *plan) noteMounted(c *compiled, s *secret, there *mount, mode int32) {
 	switch {
 	case there.policy != "":
 		if differs {
-			p.decision.note(c.origin, "Secret %q is already mounted at %s by %s with other keys, mode or subPath, and is kept so", s.name, there.path, there.policy)
+			p.note(c, "Secret %q is already mounted at %s by %s with other keys, mode or subPath, and is kept so", s.name, there.path, there.policy)
 		}
 	case !strings.HasPrefix(there.volume, volumePrefix):
-		p.decision.Notes = append(p.decision.Notes, Problem{
-			Severity: Warning, Document: c.origin,
-			Message: fmt.Sprintf("Secret %q is already mounted at %s by the runner, in %s, with mode %#o, and is kept so",
-				s.name, there.path, joinWords(p.seenBy(there.volume), "and"), there.mode),
-			Hint: fmt.Sprintf("remove it from the runner's configuration, so that only %s sees it, with mode %#o", joinWords(s.containers, "and"), mode),
-		})
+		p.warn(c, fmt.Sprintf("remove it from the runner's configuration, so that only %s sees it, with mode %#o", joinWords(s.containers, "and"), mode),
+			"Secret %q is already mounted at %s by the runner, in %s, with mode %#o, and is kept so",
+			s.name, there.path, joinWords(p.seenBy(there.volume), "and"), there.mode)
 	}
 }
 
@@ -209,33 +204,21 @@ func (p *plan) fileMode(s *secret, targets []int) int32 {
 	return mode
 }
 
-// addPresetEnv sets the preset's variables on build. One that the pod has is
-// kept: it is the job author's or the runner's, and wins. Ours says that the
-// mount was there from an earlier pass of our own, and so the variables are too.
-func (p *plan) addPresetEnv(c *compiled, s *secret, dir string, nonRoot, ours bool) {
+// addPresetEnv sets the variables that name the preset's files, and notes what
+// the pod comes with that will surprise.
+func (p *plan) addPresetEnv(c *compiled, s *secret, dir string, nonRoot bool) {
 	build := &p.req.Pod.Spec.Containers[p.build]
 	groupReadable := p.req.Pod.Spec.SecurityContext.FSGroup != nil
-	if groupReadable && s.preset.needsExactMode != "" && !ours {
-		p.decision.note(c.origin, "the pod has an fsGroup, which makes the files of Secret %q readable for that group: %s", s.name, s.preset.needsExactMode)
+	if groupReadable && s.preset.needsExactMode != "" {
+		p.note(c, "the pod has an fsGroup, which lets that group read the files of Secret %q: %s", s.name, s.preset.needsExactMode)
 	}
-	for _, e := range s.preset.env(dir, s.items, groupReadable && !nonRoot) {
-		other, before := p.env[e.Name]
-		switch {
-		case before && other.value != e.Value:
-			p.refuse(c, "let only one of the two policies match, or spell one Secret out with mountPath, which sets no variable",
-				"the variable %s is to name a file of Secret %q, and %s sets it to something else", e.Name, s.name, other.policy)
-		case before:
-		case hasEnv(build, e.Name):
-			if !ours {
-				p.decision.Notes = append(p.decision.Notes, Problem{
-					Severity: Warning, Document: c.origin,
-					Message: fmt.Sprintf("the pod comes with the variable %s, which is kept and wins over Secret %q", e.Name, s.name),
-					Hint:    "take it out of .gitlab-ci.yml or the runner's configuration",
-				})
-			}
-		default:
-			p.env[e.Name] = planned{e.Value, c.origin}
-			p.add(c, containerPointer(p.build, "env"), "", build.Env == nil, e)
+	for _, name := range s.preset.overrides {
+		if hasEnv(build, name) {
+			p.warn(c, "take it out of .gitlab-ci.yml", "the job sets %s, which overrides that field of Secret %q", name, s.name)
 		}
+	}
+	vars := s.preset.env(dir, s.items, groupReadable && !nonRoot)
+	for i := range vars {
+		p.addEnv(c, &vars[i])
 	}
 }

@@ -5,28 +5,97 @@ import (
 	"slices"
 )
 
-// Set is all that is in force for one namespace. It is immutable.
-type Set struct {
+// System is what the system namespace says: cluster-wide policies, guardrails,
+// and what is broken there. It is immutable.
+type System struct {
 	policies []*compiled
+	bounds   []*bound
 	broken   []*Source
 }
 
-// NewSet orders the sources of one namespace: the result is the same in
-// whatever order they come.
-func NewSet(sources ...*Source) *Set {
-	sources = slices.Clone(sources)
-	slices.SortFunc(sources, func(a, b *Source) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+// NewSystem orders the sources of the system namespace: the result is the same
+// in whatever order they come. What is right in a broken source stays in force,
+// a guardrail above all, and what is wrong refuses the namespaces it might be
+// about.
+func NewSystem(sources ...*Source) *System {
+	s := &System{}
+	for _, source := range ordered(sources) {
+		if source.Broken() {
+			s.broken = append(s.broken, source)
+		}
+		s.policies = append(s.policies, source.policies...)
+		s.bounds = append(s.bounds, source.bounds...)
+	}
+	return s
+}
+
+// Set is all that is in force for one namespace. It is immutable.
+type Set struct {
+	policies []*compiled
+	broken   []brokenSource
+}
+
+// brokenSource is a source and why it refuses the job pods of a namespace.
+type brokenSource struct {
+	source   *Source
+	problems []Problem
+}
+
+// NewSet is what is in force for a namespace: its sources, in whatever order
+// they come, under what the system namespace says, which may be nil.
+func NewSet(namespace string, system *System, sources ...*Source) *Set {
 	set := &Set{}
-	for _, s := range sources {
-		if s.Broken() {
-			set.broken = append(set.broken, s)
+	if system != nil {
+		set.policies = append(set.policies, system.policies...)
+		for _, s := range system.broken {
+			if s.reaches(namespace) {
+				set.broken = append(set.broken, brokenSource{s, s.Problems})
+			}
+		}
+	}
+	for _, s := range ordered(sources) {
+		problems := s.Problems
+		if !s.Broken() {
+			problems = system.Violations(s)
+		}
+		if HasErrors(problems) {
+			set.broken = append(set.broken, brokenSource{s, problems})
 			continue
 		}
 		set.policies = append(set.policies, s.policies...)
 	}
 	return set
+}
+
+// Violations are what the policies of a source do that guardrails do not
+// allow, each naming both. Sources of the system namespace are not bound.
+func (s *System) Violations(source *Source) []Problem {
+	if s == nil || source.System {
+		return nil
+	}
+	var problems []Problem
+	for _, c := range source.policies {
+		for _, b := range s.bounds {
+			if b.appliesTo(source.Namespace) {
+				problems = append(problems, b.violations(c)...)
+			}
+		}
+	}
+	return problems
+}
+
+// reaches tells whether a broken source of the system namespace might be about
+// a namespace.
+func (s *Source) reaches(namespace string) bool {
+	return s.reachesAll || matchesAny(s.reach, namespace)
+}
+
+func ordered(sources []*Source) []*Source {
+	sources = slices.Clone(sources)
+	slices.SortFunc(sources, func(a, b *Source) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return sources
 }
 
 // NeedsCreator are the policies that ask who created the pod.
@@ -38,4 +107,14 @@ func (s *Set) NeedsCreator() []string {
 		}
 	}
 	return origins
+}
+
+// Broken are the sources that refuse the namespace's job pods: broken
+// themselves, or by a guardrail.
+func (s *Set) Broken() []*Source {
+	var sources []*Source
+	for _, b := range s.broken {
+		sources = append(sources, b.source)
+	}
+	return sources
 }

@@ -40,7 +40,7 @@ next:
 			}
 		}
 		p.tolerations = append(p.tolerations, plannedToleration{want, c.origin})
-		p.add(c, "/spec/tolerations", "", have == nil, want)
+		p.add(c, "/spec/tolerations", "", levels(have == nil), want)
 	}
 }
 
@@ -150,11 +150,5 @@ func validateOperator(at string, t *corev1.Toleration, r *report) {
 			hint = fmt.Sprintf("did you mean %q?", best)
 		}
 		r.errorf(at+".operator", hint, "%q is no operator", t.Operator)
-	}
-}
-
-func validateNodeSelector(selector map[string]string, r *report) {
-	for key, value := range sorted(selector) {
-		validateLabel("inject.nodeSelector["+key+"]", key, value, r)
 	}
 }

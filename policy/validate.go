@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -16,19 +17,30 @@ func validateJobPolicy(p *JobPolicy, c *compiled, r *report) {
 	if p.Name != "" && !validName(p.Name) {
 		r.errorf("name", "use lower case letters, digits and dashes", "%q is no name", p.Name)
 	}
+	if modes := []string{ModeEnforce, ModeAudit}; p.Mode != "" && !slices.Contains(modes, p.Mode) {
+		hint := "write " + joinWords(modes, "or")
+		if best := nearest(p.Mode, modes); best != "" {
+			hint = fmt.Sprintf("did you mean %q?", best)
+		}
+		r.errorf("mode", hint, "%q is no mode", p.Mode)
+	}
 	if p.Inject == nil {
-		r.errorf("inject", "say what the pods are handed: secrets, nodeSelector or tolerations", "is missing")
+		r.errorf("inject", injectHint, "is missing")
 		return
 	}
 	c.inject = *p.Inject
 	c.secrets = validateSecrets(p.Inject.Secrets, r)
+	validateEnv(p.Inject.Env, r)
 	validateNodeSelector(p.Inject.NodeSelector, r)
 	validateTolerations(p.Inject.Tolerations, r)
-	if len(p.Inject.Secrets)+len(p.Inject.NodeSelector)+len(p.Inject.Tolerations) == 0 {
-		r.errorf("inject", "say what the pods are handed: secrets, nodeSelector or tolerations", "is empty")
+	validateResources(p.Inject.Resources, r)
+	if in := p.Inject; len(in.Secrets)+len(in.Env)+len(in.NodeSelector)+len(in.Tolerations) == 0 && in.Resources == nil {
+		r.errorf("inject", injectHint, "is empty")
 	}
-	c.match = validateMatch(p.Match, c.handsCredentials(), r)
+	c.match = validateMatch(p.Match, c, r)
 }
+
+const injectHint = "say what the pods are handed: secrets, env, nodeSelector, tolerations or resources"
 
 func validName(name string) bool { return len(utilvalidation.IsDNS1123Label(name)) == 0 }
 

@@ -39,7 +39,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, data string) *fixture {
 	t.Helper()
-	f := &fixture{store: NewStore(), registry: prometheus.NewPedanticRegistry(), log: &bytes.Buffer{}}
+	f := &fixture{store: NewStore("quartermaster"), registry: prometheus.NewPedanticRegistry(), log: &bytes.Buffer{}}
 	if data != "" {
 		f.store.Put(policy.ConfigMap{Namespace: "dev", Name: "runner-jobs", Data: map[string]string{"policy.yaml": data}})
 	}
@@ -158,7 +158,7 @@ func TestWhatIsNoReviewGetsAClear4xxAndTheServerLivesOn(t *testing.T) {
 func TestBeforeThePoliciesAreKnownNothingIsDecided(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
-	f.Policies = NewStore()
+	f.Policies = NewStore("quartermaster")
 	code, body := f.post(t, strings.NewReader(reviewOf(jobPod(`{}`))))
 	if code != http.StatusServiceUnavailable || !strings.Contains(body, "does not know the policies yet") {
 		t.Errorf("got %d %q", code, body)
@@ -315,7 +315,7 @@ func TestADecisionLeavesATraceWithoutValues(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, demoPolicy)
 	res := f.decide(t, jobPod(`{"containers":[{"name":"build","env":[{"name":"SCW_CONFIG_PATH","value":"s3cr3t"}]}]}`))
-	note := `dev/runner-jobs policy.yaml: the pod comes with the variable SCW_CONFIG_PATH, which is kept and wins over Secret "dev-api-key"; take it out of .gitlab-ci.yml or the runner's configuration`
+	note := `dev/runner-jobs policy.yaml: the pod comes with the variable SCW_CONFIG_PATH, which is kept and wins; take it out of .gitlab-ci.yml or the runner's configuration`
 	want := map[string]string{"outcome": "equipped", "kind": "job", "applied": res.AuditAnnotations["applied"], "notes": note}
 	if diff := cmp.Diff(want, res.AuditAnnotations); diff != "" {
 		t.Errorf("audit annotations (-want +got):\n%s", diff)

@@ -44,7 +44,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.probeAddr, "health-probe-bind-address", ":8081", "`host:port` to serve /healthz and /readyz on by plain HTTP, or 0 for none")
 	f.StringVar(&o.jobLabel, "job-label", policy.DefaultJobLabel, "`key` of the label that makes a pod a job pod; GitLab Runner before 15.6.1 sets only \"pod\". "+
 		"Pods without it are left alone. The objectSelector of the registered webhook must name the same key")
-	f.StringVar(&o.systemNamespace, "system-namespace", "quartermaster", "`namespace` of the release itself; its pods are never sent here")
+	f.StringVar(&o.systemNamespace, "system-namespace", "quartermaster", "`namespace` of the release itself: cluster-wide policies and guardrails are read there, and nowhere else")
 	f.DurationVar(&o.drain, "drain", 5*time.Second, "how long to go on serving after SIGTERM, unready, so that clients go elsewhere; "+
 		"less fails pod creations during a rolling update")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error; debug tells of pods that are no jobs too")

@@ -56,7 +56,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 		return err
 	}
 
-	store, drain := webhook.NewStore(), &webhook.Drain{}
+	store, drain := webhook.NewStore(o.systemNamespace), &webhook.Drain{}
 	server.Register("/mutate", drain.Handler(&webhook.Handler{
 		Policies: store, JobLabel: o.jobLabel, Log: log,
 		Metrics: webhook.NewMetrics(metrics.Registry, store),

@@ -1,0 +1,40 @@
+# Pinned tools. Everything else is pinned in go.mod and e2e/controlplane/go.mod.
+GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS  = -X quartermaster.dev/cmd/internal/version.version=$(VERSION)
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the binaries into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: ## Show a job pod before and after, on a real API server (the first build takes minutes)
+	@go run ./e2e/demo
+
+.PHONY: test
+test: controlplane ## Run every test, the ones on the real API server included
+	go test -race -timeout 30m ./...
+
+.PHONY: controlplane
+controlplane: ## Build etcd and kube-apiserver into bin/, unless they are there
+	@go run ./e2e/prepare
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (30s)
+	@go run ./e2e/fuzz -time $(FUZZTIME)
+
+.PHONY: lint
+lint: ## Check format, vet and lint
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: clean
+clean: ## Remove what the other targets built
+	rm -rf bin

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+)
+
+// reservedEnv are variables that no policy may set: they change what every
+// program of the job is or does, or are GitLab's. A name ending in "_" stands
+// for all that begin so.
+var reservedEnv = []struct{ name, why string }{
+	{"LD_", "it changes the code of every program"},
+	{"BASH_ENV", "it is run by every shell"},
+	{"ENV", "it is run by every shell"},
+	{"PATH", "it chooses every program"},
+	{"CI_", "it is GitLab's own"},
+}
+
+func validateEnv(vars []EnvVar, r *report) {
+	names := map[string]bool{}
+	for i := range vars {
+		e := &vars[i]
+		at := fmt.Sprintf("inject.env[%d]", i)
+		validateEnvName(at+".name", e.Name, r)
+		if names[e.Name] {
+			r.errorf(at+".name", "take one out", "%q is set twice", e.Name)
+		}
+		names[e.Name] = true
+		switch {
+		case e.Value != nil && e.ValueFrom != nil:
+			r.errorf(at, "keep one of them", "has both value and valueFrom")
+		case e.Value == nil && e.ValueFrom == nil:
+			r.errorf(at+".value", "give it a value (\"\" for none) or valueFrom", "is missing")
+		case e.ValueFrom != nil && e.ValueFrom.SecretKeyRef == nil:
+			r.errorf(at+".valueFrom", "write secretKeyRef: {name: …, key: …}", "is empty")
+		case e.ValueFrom != nil:
+			ref := e.ValueFrom.SecretKeyRef
+			validateSecretName(at+".valueFrom.secretKeyRef.name", ref.Name, r)
+			for _, msg := range utilvalidation.IsConfigMapKey(ref.Key) {
+				r.errorf(at+".valueFrom.secretKeyRef.key", "", "%q is no key of a Secret: %s", ref.Key, brief(msg))
+			}
+		}
+	}
+}
+
+func validateEnvName(at, name string, r *report) {
+	if name == "" {
+		r.errorf(at, "name the variable", "is missing")
+		return
+	}
+	for _, msg := range utilvalidation.IsEnvVarName(name) {
+		r.errorf(at, "", "%q is no name of a variable: %s", name, brief(msg))
+	}
+	for _, reserved := range reservedEnv {
+		if name == reserved.name || strings.HasSuffix(reserved.name, "_") && strings.HasPrefix(name, reserved.name) {
+			r.errorf(at, "choose another name", "no policy may set %s: %s", name, reserved.why)
+		}
+	}
+}
+
+// handsSecretEnv tells whether a variable takes its value from a Secret.
+func handsSecretEnv(vars []EnvVar) bool {
+	for _, e := range vars {
+		if e.ValueFrom != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// addEnv sets a variable on build, if nothing has set it. One that the pod has
+// is kept and noted: it is the job author's or the runner's, and wins. Two
+// policies that set it differently are a conflict. No message holds a value.
+func (p *plan) addEnv(c *compiled, e *EnvVar) {
+	build := &p.req.Pod.Spec.Containers[p.build]
+	for i := range build.Env {
+		if have := &build.Env[i]; have.Name == e.Name {
+			if !e.same(have) {
+				p.warn(c, "take it out of .gitlab-ci.yml or the runner's configuration",
+					"the pod comes with the variable %s, which is kept and wins", e.Name)
+			}
+			return
+		}
+	}
+	want, _ := json.Marshal(e) // strings and a bool always marshal
+	if other, before := p.env[e.Name]; before {
+		if other.value != string(want) {
+			p.refuse(c, "let only one of the two set it, or only one of the two policies match",
+				"the variable %s is set to something else by %s", e.Name, other.policy)
+		}
+		return
+	}
+	p.env[e.Name] = planned{string(want), c.origin}
+	p.addTo(c, p.build, "env", "", levels(build.Env == nil), e)
+}
+
+// same tells whether a pod's variable is what the policy would set.
+func (e *EnvVar) same(have *PodEnvVar) bool {
+	if e.Value != nil {
+		var value string
+		return have.ValueFrom == nil && (have.Value == nil || json.Unmarshal(have.Value, &value) == nil) && value == *e.Value
+	}
+	var from EnvVarSource
+	if have.ValueFrom == nil || json.Unmarshal(have.ValueFrom, &from) != nil || from.SecretKeyRef == nil {
+		return false
+	}
+	a, b := e.ValueFrom.SecretKeyRef, from.SecretKeyRef
+	return a.Name == b.Name && a.Key == b.Key && isTrue(a.Optional) == isTrue(b.Optional)
+}

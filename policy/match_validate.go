@@ -1,0 +1,172 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// validateMatch checks and compiles the conditions. A policy that hands out a
+// credential must hold one that a job author cannot write, or none at all.
+func validateMatch(match *Match, c *compiled, r *report) matcher {
+	var m matcher
+	if match == nil {
+		r.errorf("match", "write `match: {}` to mean every job pod of the namespace", "is missing")
+		return m
+	}
+	m.addIDs("match.projectIDs", labelProjectID, "17.9", match.ProjectIDs, r)
+	m.addIDs("match.rootNamespaceIDs", labelRootNamespaceID, "19.0", match.RootNamespaceIDs, r)
+	m.addRunnerNames(match.RunnerNames, r)
+	m.createdBy = match.CreatedBy
+	if match.CreatedBy != nil && len(match.CreatedBy) == 0 {
+		emptyList("match.createdBy", r)
+	}
+	for i := range match.CreatedBy {
+		validateSubject(fmt.Sprintf("match.createdBy[%d]", i), &match.CreatedBy[i], r)
+	}
+	m.addNamespaces(match, c.source.System, r)
+	if match.PodSelector != nil {
+		m.podSelector = validatePodSelector(match.PodSelector, r)
+		if c.handsCredentials() && len(m.labels) == 0 && len(m.createdBy) == 0 {
+			r.errorf("match.podSelector",
+				"add projectIDs, rootNamespaceIDs, runnerNames or createdBy, or write `match: {}` to mean every job pod of the namespace",
+				"is not enough for a policy that hands out a credential: job authors can influence labels")
+		}
+	}
+	return m
+}
+
+func emptyList(path string, r *report) {
+	r.errorf(path, "name at least one, or leave the field out", "is an empty list, which no pod can meet")
+}
+
+func (m *matcher) addIDs(path, label, since string, ids []int64, r *report) {
+	if ids == nil {
+		return
+	}
+	if len(ids) == 0 {
+		emptyList(path, r)
+	}
+	c := labelCondition{condition: path, label: label, since: since, values: map[string]bool{}}
+	var want []string
+	for i, id := range ids {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case id == 0:
+			r.errorf(at, "write the ID that GitLab shows", "0 stands for unknown and never matches")
+		case id < 0:
+			r.errorf(at, "write the ID that GitLab shows", "%d is no ID", id)
+		}
+		value := strconv.FormatInt(id, 10)
+		if c.values[value] {
+			r.warnf(at, "take one out", "%d is listed twice", id)
+		}
+		c.values[value] = true
+		want = append(want, value)
+	}
+	c.want = joinWords(want, "or")
+	m.labels = append(m.labels, c)
+}
+
+func (m *matcher) addRunnerNames(names []string, r *report) {
+	if names == nil {
+		return
+	}
+	const path = "match.runnerNames"
+	if len(names) == 0 {
+		emptyList(path, r)
+	}
+	c := labelCondition{condition: path, label: labelRunnerName, since: "17.9", values: map[string]bool{}}
+	for i, name := range names {
+		value := sanitizeLabel(name)
+		if value == "" || value == "0" {
+			r.errorf(fmt.Sprintf("%s[%d]", path, i), "give the runner a name with letters or digits",
+				"%q leaves nothing that a label could hold", name)
+		}
+		c.values[value] = true
+	}
+	c.want = quotedList(names, "or")
+	m.labels = append(m.labels, c)
+}
+
+// addNamespaces checks what is the other way round in the system namespace: a
+// policy there must say which namespaces it is for, and whose accounts it means.
+func (m *matcher) addNamespaces(match *Match, system bool, r *report) {
+	m.namespaces = match.Namespaces
+	namespaceGlobs("match.namespaces", match.Namespaces, r)
+	switch {
+	case system && match.Namespaces == nil:
+		r.errorf("match.namespaces", "name them; `[\"*\"]` means all", "is missing: a policy of the system namespace is cluster-wide")
+	case !system && match.Namespaces != nil:
+		r.errorf("match.namespaces", "take it out, or move the policy to the system namespace", "is for policies of the system namespace; this one is for its own namespace alone")
+	}
+	for i, s := range match.CreatedBy {
+		if system && s.Kind == "ServiceAccount" && s.Namespace == "" {
+			r.errorf(fmt.Sprintf("match.createdBy[%d].namespace", i), "name the runner's namespace", "is missing: in a cluster-wide policy it must be given")
+		}
+	}
+}
+
+func validateSubject(path string, s *Subject, r *report) {
+	const rbacGroup = "rbac.authorization.k8s.io"
+	kinds := []string{"ServiceAccount", "User", "Group"}
+	if !slices.Contains(kinds, s.Kind) {
+		hint := "write " + joinWords(kinds, "or")
+		if best := nearest(s.Kind, kinds); best != "" && s.Kind != "" {
+			hint = fmt.Sprintf("did you mean %q?", best)
+		}
+		r.errorf(path+".kind", hint, "%q is no kind of subject", s.Kind)
+		return
+	}
+	if s.Name == "" {
+		r.errorf(path+".name", "name the account that creates the job pods, as gitlab-runner", "is missing")
+	}
+	if s.Kind == "ServiceAccount" {
+		if s.APIGroup != "" {
+			r.errorf(path+".apiGroup", "leave it out", "a ServiceAccount has none")
+		}
+		if strings.Contains(s.Name, ":") {
+			r.errorf(path+".name", "write the service account's name alone, its namespace beside it", "%q is a user name", s.Name)
+		}
+		return
+	}
+	if s.Namespace != "" {
+		r.errorf(path+".namespace", "leave it out", "a %s has no namespace", s.Kind)
+	}
+	if s.APIGroup != "" && s.APIGroup != rbacGroup {
+		r.errorf(path+".apiGroup", "write "+rbacGroup+" or leave it out", "%q is not known", s.APIGroup)
+	}
+}
+
+func validatePodSelector(s *metav1.LabelSelector, r *report) labels.Selector {
+	const path = "match.podSelector"
+	if len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
+		r.errorf(path, "give it a label, or leave it out", "is empty")
+		return nil
+	}
+	errs := metav1validation.ValidateLabelSelector(s, metav1validation.LabelSelectorValidationOptions{}, field.NewPath("match", "podSelector"))
+	for _, err := range errs {
+		r.errorf(err.Field, "", "%s", brief(err.ErrorBody()))
+	}
+	if len(errs) > 0 {
+		return nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		r.errorf(path, "", "%v", err)
+		return nil
+	}
+	requirements, _ := selector.Requirements()
+	for _, req := range requirements {
+		if slices.Contains(forgedLabels, req.Key()) {
+			r.errorf(path, "use rootNamespaceIDs or projectIDs", "the label %s is filled from CI variables, which any .gitlab-ci.yml can set", req.Key())
+		}
+	}
+	return selector
+}

@@ -1,0 +1,211 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// shaper holds a YAML tree against a Go type and copies it on the way.
+type shaper struct {
+	report *report
+	nodes  int
+}
+
+func (s *shaper) value(n *yaml.Node, t reflect.Type, path string) any {
+	if s.nodes++; s.nodes > maxNodes {
+		if s.nodes == maxNodes+1 {
+			s.report.errorf(path, "write it out", "the document's aliases repeat too much")
+		}
+		return nil
+	}
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if isNull(n) {
+		s.report.errorf(path, "give it a value or leave the field out", "has no value")
+		return nil
+	}
+	if t == quantityType {
+		return s.quantity(n, path)
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return s.structure(n, t, path)
+	case reflect.Map:
+		return s.mapping(n, t, path)
+	case reflect.Slice:
+		return s.list(n, t, path)
+	default:
+		return s.scalar(n, t, path)
+	}
+}
+
+// entries calls f for each key of a mapping, once a key.
+func (s *shaper) entries(n *yaml.Node, path string, f func(key string, value *yaml.Node)) bool {
+	if n.Kind != yaml.MappingNode {
+		s.report.errorf(path, "", "must be a mapping, not %s", nodeKind(n))
+		return false
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch {
+		case key.ShortTag() == "!!merge":
+			s.report.errorf(path, "write the fields out", "merge keys (<<) are not read")
+		case key.Kind != yaml.ScalarNode:
+			s.report.errorf(path, "", "has a key that is no string")
+		case seen[key.Value]:
+			s.report.errorf(join(path, key.Value), "keep one of them", "is given twice")
+		default:
+			seen[key.Value] = true
+			f(key.Value, n.Content[i+1])
+		}
+	}
+	return true
+}
+
+func (s *shaper) structure(n *yaml.Node, t reflect.Type, path string) any {
+	fields := jsonFields(t)
+	tree := map[string]any{}
+	s.entries(n, path, func(key string, value *yaml.Node) {
+		field, ok := fields[key]
+		if !ok {
+			s.report.errorf(join(path, key), unknownHint(key, fields), "unknown field")
+			return
+		}
+		tree[key] = s.value(value, field, join(path, key))
+	})
+	return tree
+}
+
+func (s *shaper) mapping(n *yaml.Node, t reflect.Type, path string) any {
+	tree := map[string]any{}
+	s.entries(n, path, func(key string, value *yaml.Node) {
+		tree[key] = s.value(value, t.Elem(), path+"["+key+"]")
+	})
+	return tree
+}
+
+func (s *shaper) list(n *yaml.Node, t reflect.Type, path string) any {
+	if n.Kind != yaml.SequenceNode {
+		s.report.errorf(path, "write it as a list: [a, b], or a line each with a dash", "must be a list, not %s", nodeKind(n))
+		return nil
+	}
+	tree := make([]any, 0, len(n.Content))
+	for i, item := range n.Content {
+		tree = append(tree, s.value(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)))
+	}
+	return tree
+}
+
+var quantityType = reflect.TypeFor[resource.Quantity]()
+
+func (s *shaper) quantity(n *yaml.Node, path string) any {
+	if n.Kind == yaml.ScalarNode {
+		if _, err := resource.ParseQuantity(n.Value); err == nil {
+			return n.Value
+		}
+	}
+	s.report.errorf(path, "write a number with a unit, as 100m of cpu or 128Mi of memory", "is no quantity")
+	return nil
+}
+
+func (s *shaper) scalar(n *yaml.Node, t reflect.Type, path string) any {
+	v := reflect.New(t)
+	switch tag := n.ShortTag(); t.Kind() {
+	case reflect.String:
+		if n.Kind == yaml.ScalarNode && (tag == "!!str" || tag == "!!timestamp") {
+			return n.Value
+		}
+		hint := ""
+		if n.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float" || tag == "!!bool") {
+			hint = "put it in quotes"
+		}
+		s.report.errorf(path, hint, "must be a string, not %s", nodeKind(n))
+	case reflect.Bool:
+		if tag == "!!bool" && n.Decode(v.Interface()) == nil {
+			return v.Elem().Interface()
+		}
+		s.report.errorf(path, "write true or false", "must be true or false, not %s", nodeKind(n))
+	default:
+		if tag == "!!int" && n.Decode(v.Interface()) == nil {
+			return v.Elem().Interface()
+		}
+		if tag == "!!int" {
+			s.report.errorf(path, "", "is a number out of range")
+			return nil
+		}
+		s.report.errorf(path, "write it in digits, without quotes", "must be a whole number, not %s", nodeKind(n))
+	}
+	return nil
+}
+
+// jsonFields are the JSON names of a struct's fields and their types,
+// embedded structs included.
+func jsonFields(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.IsExported() && name != "" && name != "-" {
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// nodeKind is what a node is, in words, and never its value: it may be a secret.
+func nodeKind(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.ShortTag() {
+	case "!!str", "!!timestamp":
+		return "a string"
+	case "!!int":
+		return "a number"
+	case "!!float":
+		return "a number with a fraction or exponent"
+	case "!!bool":
+		return "true or false"
+	default:
+		return "that"
+	}
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// unknownHint names the known field that is nearest to key, or all of them.
+func unknownHint(key string, fields map[string]reflect.Type) string {
+	names := make([]string, 0, len(fields))
+	for name := range fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if best := nearest(key, names); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return "known here: " + strings.Join(names, ", ")
+}
