@@ -21,7 +21,8 @@ type Manifest struct {
 	// nothing reads them.
 	Unlabelled []ConfigMap
 	// Bare holds the documents that stand in the file without a ConfigMap, or
-	// is nil. It has no namespace, the file's name, and the one key [BareKey].
+	// is nil. It has no namespace, the file's name, and the one key [BareKey];
+	// it is of the system namespace if one of its documents can only be there.
 	Bare *ConfigMap
 	// Problems of the manifests themselves; those of the documents in them are
 	// for [Compile] to find.
@@ -35,7 +36,8 @@ const BareKey = "policy.yaml"
 
 // ReadManifest reads a file: a stream of YAML documents or of JSON values, each
 // a ConfigMap, a List, a document of ours that stands alone, or anything else.
-// A ConfigMap that names no namespace is in the one given.
+// A ConfigMap that names no namespace is in the one given. Which is the system
+// namespace is for the caller to know.
 func ReadManifest(file, namespace string, data []byte) Manifest {
 	m := &manifestReader{namespace: namespace}
 	for _, c := range split(string(data)) {
@@ -48,7 +50,7 @@ func ReadManifest(file, namespace string, data []byte) Manifest {
 		}
 	}
 	if len(m.bare) > 0 {
-		m.Bare = &ConfigMap{Name: file, Data: map[string]string{BareKey: strings.Join(m.bare, "---\n")}}
+		m.Bare = &ConfigMap{Name: file, System: m.system, Data: map[string]string{BareKey: strings.Join(m.bare, "---\n")}}
 	}
 	return m.Manifest
 }
@@ -57,6 +59,7 @@ type manifestReader struct {
 	Manifest
 	namespace string
 	bare      []string
+	system    bool
 }
 
 // chunk is one document of a stream.
@@ -184,8 +187,10 @@ func (m *manifestReader) object(tree map[string]any, c chunk) {
 		for _, item := range items {
 			m.item(item, kind == "ConfigMapList")
 		}
-	case isOurs(apiVersion) || apiVersion == "" && kind == KindJobPolicy:
+	case isOurs(apiVersion) || apiVersion == "" && (kind == KindJobPolicy || kind == KindGuardrail):
 		m.bare = append(m.bare, strings.TrimPrefix(c.text, "---\n"))
+		match, _ := tree["match"].(map[string]any)
+		m.system = m.system || kind == KindGuardrail || match["namespaces"] != nil
 	default:
 		m.Ignored++
 	}

@@ -70,6 +70,7 @@ func (m *matcher) addIDs(path, label, since string, ids []int64, r *report) {
 		c.values[value] = true
 		want = append(want, value)
 	}
+	noteRunner(&c, r)
 	c.want = joinWords(want, "or")
 	m.labels = append(m.labels, c)
 }
@@ -91,6 +92,7 @@ func (m *matcher) addRunnerNames(names []string, r *report) {
 		}
 		c.values[value] = true
 	}
+	noteRunner(&c, r)
 	c.want = quotedList(names, "or")
 	m.labels = append(m.labels, c)
 }
@@ -111,6 +113,11 @@ func (m *matcher) addNamespaces(match *Match, system bool, r *report) {
 			r.errorf(fmt.Sprintf("match.createdBy[%d].namespace", i), "name the runner's namespace", "is missing: in a cluster-wide policy it must be given")
 		}
 	}
+}
+
+// noteRunner says which runners a condition needs.
+func noteRunner(c *labelCondition, r *report) {
+	r.add(Note, c.condition, "", "needs GitLab Runner %s or later: pods of older ones have no label %s, and do not match", c.since, c.label)
 }
 
 func validateSubject(path string, s *Subject, r *report) {

@@ -31,8 +31,9 @@ func NewSystem(sources ...*Source) *System {
 
 // Set is all that is in force for one namespace. It is immutable.
 type Set struct {
-	policies []*compiled
-	broken   []brokenSource
+	namespace string
+	policies  []*compiled
+	broken    []brokenSource
 }
 
 // brokenSource is a source and why it refuses the job pods of a namespace.
@@ -44,7 +45,7 @@ type brokenSource struct {
 // NewSet is what is in force for a namespace: its sources, in whatever order
 // they come, under what the system namespace says, which may be nil.
 func NewSet(namespace string, system *System, sources ...*Source) *Set {
-	set := &Set{}
+	set := &Set{namespace: namespace}
 	if system != nil {
 		set.policies = append(set.policies, system.policies...)
 		for _, s := range system.broken {
@@ -109,12 +110,14 @@ func (s *Set) NeedsCreator() []string {
 	return origins
 }
 
-// Broken are the sources that refuse the namespace's job pods: broken
-// themselves, or by a guardrail.
-func (s *Set) Broken() []*Source {
-	var sources []*Source
+// Broken tells why a source refuses the namespace's job pods: it is broken, or
+// a guardrail does not allow what it does. There are no problems for one that
+// is in force.
+func (s *Set) Broken(source *Source) []Problem {
 	for _, b := range s.broken {
-		sources = append(sources, b.source)
+		if b.source == source {
+			return b.problems
+		}
 	}
-	return sources
+	return nil
 }

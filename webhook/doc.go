@@ -8,6 +8,8 @@
 //   - review.go: the envelope, and what is refused as no review at all
 //   - store.go: the policies in force, one immutable set a namespace
 //   - watch.go: from the ConfigMaps of the cluster to the store
+//   - validate.go: one review of a policy that is being written
+//   - reporter.go: what is told of policies, as Events on their ConfigMaps
 //   - drain.go: how a replica ends without failing a request
 //   - metrics.go: what is counted
 package webhook

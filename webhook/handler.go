@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,6 +30,8 @@ type Handler struct {
 	Log *slog.Logger
 	// Metrics count the decisions.
 	Metrics *Metrics
+	// Reporter tells the policies' ConfigMaps of refused pods; it may be nil.
+	Reporter *Reporter
 }
 
 // ServeHTTP answers one review. A body that is none gets a 4xx, and whatever
@@ -49,7 +50,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	set, known := h.Policies.Set(req.Namespace)
 	if !known {
-		h.refuseRequest(w, badRequest(http.StatusServiceUnavailable, "quartermaster has just started and does not know the policies yet; try again"))
+		h.refuseRequest(w, errStarting)
 		return
 	}
 	if err := writeAnswer(w, h.answer(r.Context(), req, set)); err != nil {
@@ -58,10 +59,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) refuseRequest(w http.ResponseWriter, err error) {
-	code := http.StatusBadRequest
-	if bad := (*requestError)(nil); errors.As(err, &bad) {
-		code = bad.code
-	}
+	code := httpCode(err)
 	h.Metrics.invalid.Inc()
 	h.Log.Warn("not an admission request", "code", code, "error", err)
 	http.Error(w, err.Error(), code)
@@ -149,6 +147,9 @@ func texts(problems []policy.Problem) []string {
 // record leaves a decision's trace in the metrics and the log.
 func (h *Handler) record(ctx context.Context, req *request, d *policy.Decision, took time.Duration) {
 	h.Metrics.decided(d, took)
+	if h.Reporter != nil && d.Outcome == policy.Refused && !req.DryRun {
+		h.Reporter.refused(req, d)
+	}
 	level := slog.LevelInfo
 	if d.Kind == policy.OtherPod {
 		level = slog.LevelDebug

@@ -39,15 +39,16 @@ type fixture struct {
 
 func newFixture(t *testing.T, data string) *fixture {
 	t.Helper()
-	f := &fixture{store: NewStore("quartermaster"), registry: prometheus.NewPedanticRegistry(), log: &bytes.Buffer{}}
+	f := &fixture{store: NewStore("quartermaster", nil), registry: prometheus.NewPedanticRegistry(), log: &bytes.Buffer{}}
 	if data != "" {
 		f.store.Put(policy.ConfigMap{Namespace: "dev", Name: "runner-jobs", Data: map[string]string{"policy.yaml": data}})
 	}
 	f.store.MarkSynced()
 	f.Handler = &Handler{
 		Policies: f.store, Log: slog.New(slog.NewJSONHandler(f.log, nil)),
-		Metrics: NewMetrics(f.registry, f.store),
+		Metrics: NewMetrics(),
 	}
+	f.Metrics.Register(f.registry, f.store)
 	return f
 }
 
@@ -158,7 +159,7 @@ func TestWhatIsNoReviewGetsAClear4xxAndTheServerLivesOn(t *testing.T) {
 func TestBeforeThePoliciesAreKnownNothingIsDecided(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
-	f.Policies = NewStore("quartermaster")
+	f.Policies = NewStore("quartermaster", nil)
 	code, body := f.post(t, strings.NewReader(reviewOf(jobPod(`{}`))))
 	if code != http.StatusServiceUnavailable || !strings.Contains(body, "does not know the policies yet") {
 		t.Errorf("got %d %q", code, body)

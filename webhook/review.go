@@ -103,6 +103,17 @@ func badRequest(code int, format string, args ...any) *requestError {
 	return &requestError{code, fmt.Sprintf(format, args...)}
 }
 
+// errStarting answers what comes before the policies are known.
+var errStarting = badRequest(http.StatusServiceUnavailable, "quartermaster has just started and does not know the policies yet; try again")
+
+// httpCode is the HTTP status of a request that is not answered with a review.
+func httpCode(err error) int {
+	if bad := (*requestError)(nil); errors.As(err, &bad) {
+		return bad.code
+	}
+	return http.StatusBadRequest
+}
+
 // readReview reads an AdmissionReview from a request.
 func readReview(w http.ResponseWriter, r *http.Request) (*request, error) {
 	if r.Method != http.MethodPost {

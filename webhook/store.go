@@ -20,12 +20,29 @@ type Store struct {
 
 	mu              sync.Mutex // for writers
 	systemNamespace string
+	observer        Observer
 	sources         map[string]map[string]*policy.Source
+	broken          map[string]bool // by name of the ConfigMap
 }
 
-// NewStore is a store that knows nothing yet.
-func NewStore(systemNamespace string) *Store {
-	return &Store{systemNamespace: systemNamespace, sources: map[string]map[string]*policy.Source{}}
+// Observer is told when a ConfigMap comes in force, breaks or recovers. It is
+// called in order, one call at a time.
+type Observer interface {
+	// InForce tells of a ConfigMap that is new or has changed, and whether it
+	// was broken before.
+	InForce(source *policy.Source, recovered bool)
+	// Broken tells of a ConfigMap that is broken, by itself or by a guardrail.
+	Broken(source *policy.Source, problems []policy.Problem)
+	// Gone tells of a ConfigMap that was deleted or lost its label.
+	Gone(namespace, name string)
+}
+
+// NewStore is a store that knows nothing yet. The observer may be nil.
+func NewStore(systemNamespace string, observer Observer) *Store {
+	return &Store{
+		systemNamespace: systemNamespace, observer: observer,
+		sources: map[string]map[string]*policy.Source{}, broken: map[string]bool{},
+	}
 }
 
 // Set is what is in force for a namespace, and false before [Store.MarkSynced].
@@ -47,35 +64,45 @@ func (s *Store) MarkSynced() { s.synced.Store(true) }
 
 // Put compiles a ConfigMap and puts it in force, in place of an earlier one of
 // its name.
-func (s *Store) Put(cm policy.ConfigMap) *policy.Source {
-	cm.System = cm.Namespace == s.systemNamespace
-	source := policy.Compile(cm)
+func (s *Store) Put(cm policy.ConfigMap) {
+	source := s.compile(cm)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sources[cm.Namespace] == nil {
 		s.sources[cm.Namespace] = map[string]*policy.Source{}
 	}
 	s.sources[cm.Namespace][cm.Name] = source
-	s.swap(cm.Namespace)
-	return source
+	s.swap(cm.Namespace, source)
 }
 
 // Delete takes a ConfigMap out of force.
 func (s *Store) Delete(namespace, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sources[namespace], name)
+	if source := s.sources[namespace][name]; source != nil {
+		delete(s.broken, source.String())
+		delete(s.sources[namespace], name)
+	}
 	if len(s.sources[namespace]) == 0 {
 		delete(s.sources, namespace)
 	}
-	s.swap(namespace)
+	s.swap(namespace, nil)
+	if s.observer != nil {
+		s.observer.Gone(namespace, name)
+	}
+}
+
+func (s *Store) compile(cm policy.ConfigMap) *policy.Source {
+	cm.System = cm.Namespace == s.systemNamespace
+	return policy.Compile(cm)
 }
 
 // swap replaces the set of a namespace; of all namespaces, where it is the
-// system namespace. The caller holds the lock.
-func (s *Store) swap(namespace string) {
+// system namespace. The source is the one that changed, if it was not deleted.
+// The caller holds the lock.
+func (s *Store) swap(namespace string, changed *policy.Source) {
 	if namespace != s.systemNamespace {
-		s.swapOne(namespace)
+		s.swapOne(namespace, changed)
 		return
 	}
 	var system *policy.System
@@ -83,18 +110,47 @@ func (s *Store) swap(namespace string) {
 		system = policy.NewSystem(slices.Collect(maps.Values(sources))...)
 	}
 	s.cluster.Store(system)
-	for namespace := range s.sources {
-		s.swapOne(namespace)
+	if changed != nil {
+		var problems []policy.Problem
+		if changed.Broken() {
+			problems = changed.Problems
+		}
+		s.observe(changed, problems, true)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(s.sources)) {
+		s.swapOne(namespace, nil)
 	}
 }
 
-func (s *Store) swapOne(namespace string) {
+func (s *Store) swapOne(namespace string, changed *policy.Source) {
 	sources := s.sources[namespace]
 	if namespace == s.systemNamespace || len(sources) == 0 {
 		s.sets.Delete(namespace)
 		return
 	}
-	s.sets.Store(namespace, policy.NewSet(namespace, s.cluster.Load(), slices.Collect(maps.Values(sources))...))
+	set := policy.NewSet(namespace, s.cluster.Load(), slices.Collect(maps.Values(sources))...)
+	s.sets.Store(namespace, set)
+	for _, source := range sources {
+		s.observe(source, set.Broken(source), source == changed)
+	}
+}
+
+// observe tells the observer of a source, if that changed or what becomes of it did.
+func (s *Store) observe(source *policy.Source, problems []policy.Problem, changed bool) {
+	name, broken := source.String(), len(problems) > 0
+	was := s.broken[name]
+	if broken {
+		s.broken[name] = true
+	} else {
+		delete(s.broken, name)
+	}
+	switch {
+	case s.observer == nil || !changed && was == broken:
+	case broken:
+		s.observer.Broken(source, problems)
+	default:
+		s.observer.InForce(source, was)
+	}
 }
 
 // Count is the number of ConfigMaps that are in force, and that are broken, by
@@ -102,17 +158,53 @@ func (s *Store) swapOne(namespace string) {
 func (s *Store) Count() (inForce, broken int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	system := s.cluster.Load()
 	for _, sources := range s.sources {
-		for _, source := range sources {
-			if source.Broken() || policy.HasErrors(system.Violations(source)) {
-				broken++
-			} else {
-				inForce++
+		inForce += len(sources)
+	}
+	return inForce - len(s.broken), len(s.broken)
+}
+
+// Validate tells what would be wrong with a ConfigMap if it were put in force:
+// its own problems, what guardrails do not allow, and, as warnings, what it
+// would do to the policies beside and below it.
+func (s *Store) Validate(cm policy.ConfigMap) []policy.Problem {
+	source := s.compile(cm)
+	if source.Broken() {
+		return source.Problems
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	beside := maps.Clone(s.sources[cm.Namespace])
+	if beside == nil {
+		beside = map[string]*policy.Source{}
+	}
+	beside[cm.Name] = source
+	sources := slices.Collect(maps.Values(beside))
+	if source.System {
+		return append(source.Problems, s.wouldBreak(policy.NewSystem(sources...))...)
+	}
+	system := s.cluster.Load()
+	problems := append(slices.Clone(source.Problems), system.Violations(source)...)
+	return append(problems, policy.NewSet(cm.Namespace, system, sources...).Conflicts(source)...)
+}
+
+// wouldBreak are, as warnings, the policies that a change of the system
+// namespace would break.
+func (s *Store) wouldBreak(system *policy.System) []policy.Problem {
+	var problems []policy.Problem
+	for _, namespace := range slices.Sorted(maps.Keys(s.sources)) {
+		for _, name := range slices.Sorted(maps.Keys(s.sources[namespace])) {
+			source := s.sources[namespace][name]
+			if s.broken[source.String()] {
+				continue
+			}
+			for _, p := range system.Violations(source) {
+				p.Severity, p.Message = policy.Warning, "becomes broken: "+p.Message
+				problems = append(problems, p)
 			}
 		}
 	}
-	return inForce, broken
+	return problems
 }
 
 // Check is a readiness check that fails before [Store.MarkSynced].

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"slices"
 
@@ -38,19 +37,15 @@ func slim(obj any) (any, error) {
 // Watch fills the store from the cache's ConfigMaps, now and whenever one
 // changes. The store is marked synced, and Watch returns, when it holds all
 // that there were; it needs the cache to be started.
-func Watch(ctx context.Context, c cache.Cache, store *Store, log *slog.Logger) error {
+func Watch(ctx context.Context, c cache.Cache, store *Store, reporter *Reporter) error {
 	informer, err := c.GetInformer(ctx, &corev1.ConfigMap{})
 	if err != nil {
 		return err
 	}
 	put := func(obj any) {
 		cm := obj.(*corev1.ConfigMap)
-		source := store.Put(fromObject(cm))
-		if source.Broken() {
-			log.Error("a policy is broken: job pods of its namespace are refused", "configMap", source.String(), "problems", texts(source.Problems))
-			return
-		}
-		log.Info("policy in force", "configMap", source.Stamp(), "problems", texts(source.Problems))
+		reporter.Seen(cm)
+		store.Put(fromObject(cm))
 	}
 	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc: put,
@@ -65,7 +60,6 @@ func Watch(ctx context.Context, c cache.Cache, store *Store, log *slog.Logger) e
 			}
 			cm := obj.(*corev1.ConfigMap)
 			store.Delete(cm.Namespace, cm.Name)
-			log.Info("policy gone", "configMap", cm.Namespace+"/"+cm.Name)
 		},
 	})
 	if err != nil {
@@ -75,7 +69,7 @@ func Watch(ctx context.Context, c cache.Cache, store *Store, log *slog.Logger) e
 		return ctx.Err()
 	}
 	store.MarkSynced()
-	log.Info("policies known: ready to decide")
+	reporter.log.Info("policies known: ready to decide")
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with (default: the pod's own service account)")
 	f.StringVar(&o.host, "host", "", "`address` to serve AdmissionReviews on (default: all)")
-	f.IntVar(&o.port, "port", 9443, "`port` to serve AdmissionReviews on, by TLS, at /mutate")
+	f.IntVar(&o.port, "port", 9443, "`port` to serve AdmissionReviews on, by TLS: pods at /mutate, policies at /validate")
 	f.StringVar(&o.certDir, "cert-dir", "/etc/quartermaster/tls", "`folder` of tls.crt and tls.key; a renewed pair is served as soon as it is there")
 	f.StringVar(&o.metricsAddr, "metrics-bind-address", ":8080", "`host:port` to serve /metrics on by plain HTTP, or 0 for none")
 	f.StringVar(&o.probeAddr, "health-probe-bind-address", ":8081", "`host:port` to serve /healthz and /readyz on by plain HTTP, or 0 for none")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -56,12 +57,20 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 		return err
 	}
 
-	store, drain := webhook.NewStore(o.systemNamespace), &webhook.Drain{}
+	clientset, err := kubernetes.NewForConfigAndClient(config, mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
+	counted := webhook.NewMetrics()
+	reporter, stopEvents := webhook.NewReporter(clientset.CoreV1(), log, counted)
+	defer stopEvents()
+	store, drain := webhook.NewStore(o.systemNamespace, reporter), &webhook.Drain{}
+	counted.Register(metrics.Registry, store)
 	server.Register("/mutate", drain.Handler(&webhook.Handler{
-		Policies: store, JobLabel: o.jobLabel, Log: log,
-		Metrics: webhook.NewMetrics(metrics.Registry, store),
+		Policies: store, JobLabel: o.jobLabel, Log: log, Metrics: counted, Reporter: reporter,
 	}))
-	watch := func(ctx context.Context) error { return webhook.Watch(ctx, mgr.GetCache(), store, log) }
+	server.Register("/validate", drain.Handler(&webhook.Validator{Store: store, Log: log}))
+	watch := func(ctx context.Context) error { return webhook.Watch(ctx, mgr.GetCache(), store, reporter) }
 	err = errors.Join(
 		mgr.Add(manager.RunnableFunc(watch)),
 		mgr.AddHealthzCheck("alive", func(*http.Request) error { return nil }),

@@ -1,0 +1,102 @@
+package webhook
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/record"
+
+	"quartermaster.dev/policy"
+)
+
+// Reasons of the Events on a policy's ConfigMap.
+const (
+	ReasonBroken    = "PolicyBroken"
+	ReasonRecovered = "PolicyRecovered"
+	ReasonRefused   = "JobRefused"
+)
+
+// Reporter tells people of what happens to policies, in the log and as Events
+// on their ConfigMaps. Events are recorded beside the request path, and the
+// same news often told is told as one Event with a count.
+type Reporter struct {
+	log      *slog.Logger
+	metrics  *Metrics
+	recorder record.EventRecorder
+	refs     sync.Map // namespace/name → *corev1.ObjectReference
+}
+
+// NewReporter makes a reporter that writes Events until stop is called.
+func NewReporter(events typedcorev1.EventsGetter, log *slog.Logger, metrics *Metrics) (r *Reporter, stop func()) {
+	// Of one ConfigMap ten Events at once and then one a minute: a policy that
+	// refuses a busy namespace must not fill etcd. More than ten of a reason
+	// within ten minutes are combined.
+	broadcaster := record.NewBroadcasterWithCorrelatorOptions(record.CorrelatorOptions{BurstSize: 10, QPS: 1. / 60})
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: events.Events("")})
+	source := corev1.EventSource{Component: "quartermaster"}
+	return &Reporter{log: log, metrics: metrics, recorder: broadcaster.NewRecorder(scheme.Scheme, source)}, broadcaster.Shutdown
+}
+
+// Seen remembers the ConfigMap, so that Events can name it.
+func (r *Reporter) Seen(cm *corev1.ConfigMap) {
+	r.refs.Store(cm.Namespace+"/"+cm.Name, &corev1.ObjectReference{
+		APIVersion: "v1", Kind: "ConfigMap", Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID,
+	})
+}
+
+// InForce implements [Observer].
+func (r *Reporter) InForce(source *policy.Source, recovered bool) {
+	r.log.Info("policy in force", "configMap", source.Stamp(), "problems", texts(source.Problems))
+	if recovered {
+		r.event(source.String(), corev1.EventTypeNormal, ReasonRecovered, "the policy is in force again")
+	}
+}
+
+// Broken implements [Observer].
+func (r *Reporter) Broken(source *policy.Source, problems []policy.Problem) {
+	lines := texts(errorsOf(problems))
+	r.log.Error("policy broken: job pods of its namespace are refused", "configMap", source.Stamp(), "problems", lines)
+	r.event(source.String(), corev1.EventTypeWarning, ReasonBroken, strings.Join(lines, "\n"))
+}
+
+// Gone implements [Observer].
+func (r *Reporter) Gone(namespace, name string) {
+	r.log.Info("policy gone", "configMap", namespace+"/"+name)
+	r.refs.Delete(namespace + "/" + name)
+	r.metrics.forget(namespace + "/" + name)
+}
+
+// refused tells each policy's ConfigMap of a pod that it refused.
+func (r *Reporter) refused(req *request, d *policy.Decision) {
+	told := map[string]bool{}
+	for _, p := range d.Refusals {
+		if configMap, _ := splitOrigin(p.Document); !told[configMap] {
+			told[configMap] = true
+			r.event(configMap, corev1.EventTypeWarning, ReasonRefused, fmt.Sprintf("pod %s/%s: %s", req.Namespace, req.Name, p))
+		}
+	}
+}
+
+// maxNote is what an Event's text may hold (events.k8s.io/v1, Event.note).
+const maxNote = 1024
+
+func (r *Reporter) event(configMap, eventType, reason, note string) {
+	if ref, ok := r.refs.Load(configMap); ok {
+		if len(note) > maxNote {
+			note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
+		}
+		r.recorder.Event(ref.(*corev1.ObjectReference), eventType, reason, note)
+	}
+}
+
+// splitOrigin takes the name of a policy in messages apart: its ConfigMap, and
+// its document there.
+func splitOrigin(origin string) (configMap, document string) {
+	configMap, document, _ = strings.Cut(origin, " ")
+	return configMap, document
+}

@@ -1,0 +1,97 @@
+package webhook
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	kubejson "sigs.k8s.io/json"
+
+	"quartermaster.dev/policy"
+)
+
+// Validator answers the AdmissionReviews of ConfigMaps that are labelled as
+// policy, in the words of lint: what is broken is refused where it is written.
+type Validator struct {
+	// Store holds the guardrails and the other policies.
+	Store *Store
+	// Log gets one line a refusal.
+	Log *slog.Logger
+}
+
+// configMap is the part of a core/v1 ConfigMap that a policy is read from.
+type configMap struct {
+	Metadata struct {
+		Name         string            `json:"name"`
+		GenerateName string            `json:"generateName"`
+		Labels       map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Data       map[string]string    `json:"data"`
+	BinaryData map[string]rawObject `json:"binaryData"`
+}
+
+// ServeHTTP answers one review.
+func (v *Validator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req, err := readReview(w, r)
+	if err == nil && v.Store.Check(r) != nil {
+		err = errStarting
+	}
+	if err != nil {
+		http.Error(w, err.Error(), httpCode(err))
+		return
+	}
+	res := v.answer(req)
+	if !res.Allowed {
+		v.Log.Info("policy refused", "uid", req.UID, "namespace", req.Namespace, "configMap", req.Name,
+			"user", req.UserInfo.Username, "problems", strings.Split(res.Status.Message, "\n"))
+	}
+	if err := writeAnswer(w, res); err != nil {
+		v.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
+	}
+}
+
+func (v *Validator) answer(req *request) response {
+	res := response{UID: req.UID, Allowed: true}
+	if req.Resource.Resource != "configmaps" || req.Operation != "CREATE" && req.Operation != "UPDATE" {
+		return res
+	}
+	var cm configMap
+	if err := kubejson.UnmarshalCaseSensitivePreserveInts(req.Object, &cm); err != nil {
+		return res.refuse(http.StatusBadRequest, "BadRequest", "the object is no core/v1 ConfigMap: "+err.Error())
+	}
+	switch label, labelled := cm.Metadata.Labels[policy.LabelPolicy]; {
+	case !labelled:
+		return res // the update that takes the label off
+	case label != "true":
+		res.Warnings = []string{fmt.Sprintf("the label %s is %q, and only \"true\" makes a ConfigMap a policy: nothing reads this one", policy.LabelPolicy, label)}
+		return res
+	}
+	problems := v.Store.Validate(cm.policyConfigMap(req))
+	if policy.HasErrors(problems) {
+		return res.refuse(http.StatusForbidden, "Forbidden", strings.Join(texts(errorsOf(problems)), "\n"))
+	}
+	res.Warnings = texts(problems)
+	return res
+}
+
+func (cm *configMap) policyConfigMap(req *request) policy.ConfigMap {
+	out := policy.ConfigMap{Namespace: req.Namespace, Name: cm.Metadata.Name, Data: cm.Data}
+	if out.Name == "" {
+		out.Name = cm.Metadata.GenerateName
+	}
+	for key := range cm.BinaryData {
+		out.BinaryKeys = append(out.BinaryKeys, key)
+	}
+	return out
+}
+
+func errorsOf(problems []policy.Problem) []policy.Problem {
+	var errs []policy.Problem
+	for _, p := range problems {
+		if p.Severity == policy.Error {
+			errs = append(errs, p)
+		}
+	}
+	return errs
+}
