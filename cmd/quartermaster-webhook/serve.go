@@ -37,25 +37,11 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := ctrlwebhook.NewServer(ctrlwebhook.Options{
-		Host: o.host, Port: o.port, CertDir: o.certDir,
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
-			c.MinVersion = tls.VersionTLS13
-			c.NextProtos = []string{"http/1.1"} // the API server speaks nothing else to webhooks
-		}},
-	})
-	shutdown := 30 * time.Second
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Logger:                  logger,
-		Cache:                   webhook.CacheOptions(),
-		WebhookServer:           server,
-		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddr},
-		HealthProbeBindAddress:  o.probeAddr,
-		GracefulShutdownTimeout: &shutdown,
-	})
+	mgr, err := newManager(config, o, logger)
 	if err != nil {
 		return err
 	}
+	server := mgr.GetWebhookServer() // and no other way: this is what makes the manager start it
 
 	clientset, err := kubernetes.NewForConfigAndClient(config, mgr.GetHTTPClient())
 	if err != nil {
@@ -86,6 +72,24 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 		log.Info("asked to end: serving on while clients go elsewhere", "drain", o.drain)
 		drain.Begin()
 	}))
+}
+
+func newManager(config *rest.Config, o *options, logger logr.Logger) (ctrl.Manager, error) {
+	shutdown := 30 * time.Second
+	return ctrl.NewManager(config, ctrl.Options{
+		Logger: logger,
+		Cache:  webhook.CacheOptions(),
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Host: o.host, Port: o.port, CertDir: o.certDir,
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+				c.MinVersion = tls.VersionTLS13
+				c.NextProtos = []string{"http/1.1"} // the API server speaks nothing else to webhooks
+			}},
+		}),
+		Metrics:                 metricsserver.Options{BindAddress: o.metricsAddr},
+		HealthProbeBindAddress:  o.probeAddr,
+		GracefulShutdownTimeout: &shutdown,
+	})
 }
 
 // delayed is a context that ends some time after ctx does; begin is called at
