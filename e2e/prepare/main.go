@@ -1,0 +1,54 @@
+// Command prepare builds, with progress, what the end-to-end tests and the demo run, so that nobody waits for either
+// in silence after a clone: the control plane, and into bin/ the programs of this module that are named as arguments.
+//
+//	go run ./e2e/prepare [-race] [-all] [PROGRAM...]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"quartermaster.dev/e2e/internal/build"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("prepare", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	race := flags.Bool("race", false, "build with the race detector where a C compiler is at hand")
+	all := flags.Bool("all", false, "compile every other package too, so that `go test` finds them in the build cache")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		if _, err := build.ControlPlane(ctx, stderr); err != nil {
+			return err
+		}
+	}
+	if *race && build.RaceDetector(ctx) != nil {
+		*race = false // the tests say what is missing
+	}
+	for _, pkg := range flags.Args() {
+		if _, err := (build.Program{Package: pkg, Race: *race}).Build(ctx, stderr); err != nil {
+			return err
+		}
+	}
+	if *all {
+		return build.Compile(ctx, stderr, *race)
+	}
+	return nil
+}
