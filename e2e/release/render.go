@@ -42,7 +42,7 @@ func Render(opts Options) ([]*unstructured.Unstructured, error) {
 	}
 	version, err := common.ParseKubeVersion(opts.KubeVersion)
 	if err != nil {
-		return nil, fmt.Errorf("Kubernetes version %q: %w", opts.KubeVersion, err)
+		return nil, fmt.Errorf("version %q of Kubernetes: %w", opts.KubeVersion, err)
 	}
 	if want := chart.Metadata.KubeVersion; want != "" && !chartutil.IsCompatibleRange(want, version.String()) {
 		return nil, fmt.Errorf("the chart requires Kubernetes %s, this is %s", want, version)

@@ -165,12 +165,13 @@ func (p *controlPlane) clear() error {
 	return nil
 }
 
-// count returns how many packages the build consists of. It is what downloads the modules, so it can take a while too.
+// count returns how many packages the build consists of. It is what downloads the modules, and with an empty build cache
+// it looks at every file of them, so it can take a while too.
 func (p *controlPlane) count(ctx context.Context, out io.Writer) (int, error) {
 	list := &goCommand{dir: p.module, env: []string{"CGO_ENABLED=0"}, args: []string{"list", "-deps", "-f", ".", "tool"}}
 	begin := time.Now()
 	progress := startProgress(out, time.Second, func() string {
-		return fmt.Sprintf("downloading: %d modules so far, %s", list.downloads.Load(), since(begin))
+		return fmt.Sprintf("resolving: %d modules downloaded, %s", list.downloads.Load(), since(begin))
 	})
 	dots, err := list.run(ctx)
 	progress.stop()

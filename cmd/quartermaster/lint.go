@@ -1,0 +1,155 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"quartermaster.dev/policy"
+)
+
+// finding is a problem and where it is. Its fields are the output of -o json.
+type finding struct {
+	File     string `json:"file"`
+	Line     int    `json:"line,omitempty"`
+	Document string `json:"document,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+func newLint(s streams) *cobra.Command {
+	var o origin
+	var output string
+	cmd := &cobra.Command{
+		Use:   "lint FILE_OR_DIR...",
+		Short: "Check policies before they are applied",
+		Long: `Lint checks policies with the rules, and in the words, of the webhook that
+checks them when they are applied; those of a namespace also against the
+guardrails among the files. Below folders it reads *.yaml, *.yml and
+*.json, and leaves alone what is no policy.
+
+Each problem is a line "file:line: document: path: severity: message", followed
+by a hint that says what to write instead.
+
+Exit codes: 0 clean or only warnings, 1 errors, 2 broken input or usage.`,
+		Example: `  # all policies of a repository
+  quartermaster lint policies/
+
+  # a chart, rendered
+  helm template runner-policies | quartermaster lint -
+
+  # what is in force
+  kubectl get configmap -A -l quartermaster.dev/policy -o yaml | quartermaster lint -`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return inputErrorf("name files or folders, or - for stdin", "nothing to lint is given")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if output != "text" && output != "json" {
+				return inputErrorf("write -o text or -o json", "%q is no output format", output)
+			}
+			policies, err := readPolicies(s, args, o)
+			if err != nil {
+				return err
+			}
+			return policies.lint(s, output == "json")
+		},
+	}
+	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", "namespace of ConfigMaps that name none")
+	cmd.Flags().StringVar(&o.system, "system-namespace", defaultSystemNamespace, "namespace of cluster-wide policies and guardrails")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is defined above
+	}
+	return cmd
+}
+
+// lint prints all problems, and fails if any is an error.
+func (p *policies) lint(s streams, asJSON bool) error {
+	findings := []finding{}
+	documents, errors, warnings := 0, 0, 0
+	system := p.system()
+	for _, f := range p.files {
+		found := f.findings(system)
+		for i := range found {
+			found[i].Document = p.plain(found[i].Document)
+			switch found[i].Severity {
+			case policy.Error.String():
+				errors++
+			case policy.Warning.String():
+				warnings++
+			}
+		}
+		findings = append(findings, found...)
+		for _, cm := range f.all() {
+			documents += len(documentsIn(cm))
+		}
+	}
+	if asJSON {
+		enc := json.NewEncoder(s.out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(findings); err != nil {
+			return err
+		}
+	} else {
+		printFindings(s, findings)
+		fmt.Fprintf(s.out, "%s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"), plural(documents, "document"))
+	}
+	if errors > 0 {
+		return errNegative
+	}
+	return nil
+}
+
+// findings are the problems of a file, in the order of its lines.
+func (f *policyFile) findings(system *policy.System) []finding {
+	locate := newLocator(f.data)
+	var findings []finding
+	add := func(problems []policy.Problem) {
+		for _, p := range problems {
+			line := locate.line(p)
+			if at := brokenAt.FindString(p.Message); line > 0 && at != "" && p.Path == "" {
+				p.Message = strings.Replace(p.Message, at, "", 1) // it is the document's own line
+			}
+			findings = append(findings, finding{
+				File: f.name, Line: line, Document: p.Document, Path: p.Path,
+				Severity: p.Severity.String(), Message: p.Message, Hint: p.Hint,
+			})
+		}
+	}
+	add(f.Problems)
+	for _, cm := range f.all() {
+		source := policy.Compile(cm)
+		add(source.Problems)
+		add(system.Violations(source))
+	}
+	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(a.Line, b.Line) })
+	return findings
+}
+
+func printFindings(s streams, findings []finding) {
+	for _, f := range findings {
+		at := f.File
+		if f.Line > 0 {
+			at = fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+		for _, part := range []string{strings.TrimSpace(strings.TrimPrefix(f.Document, f.File)), f.Path, f.Severity, f.Message} {
+			if part != "" {
+				at += ": " + part
+			}
+		}
+		fmt.Fprintln(s.out, at)
+		if f.Hint != "" {
+			fmt.Fprintf(s.out, "    hint: %s\n", f.Hint)
+		}
+	}
+}
