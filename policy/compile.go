@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -64,10 +63,30 @@ type compiled struct {
 	match   matcher
 	inject  Inject
 	secrets []secret
+	asksEnv []string // the variables of build that it asks for
 }
 
 // handsCredentials tells whether the policy gives a pod something secret.
 func (c *compiled) handsCredentials() bool { return len(c.secrets) > 0 || handsSecretEnv(c.inject.Env) }
+
+// credentials are what the policy gives a pod that is secret, in words.
+func (c *compiled) credentials() []string {
+	var names []string
+	add := func(secret string) {
+		if name := fmt.Sprintf("Secret %q", secret); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for i := range c.secrets {
+		add(c.secrets[i].name)
+	}
+	for _, e := range c.inject.Env {
+		if e.ValueFrom != nil {
+			add(e.ValueFrom.SecretKeyRef.Name)
+		}
+	}
+	return names
+}
 
 // Compile reads all documents of a ConfigMap. What is wrong is in the
 // source's Problems; documents that are right are compiled all the same, so
@@ -103,7 +122,7 @@ func (s *Source) compileKey(key, data string) {
 	}
 	docs, err := decodeYAML(data)
 	if err != nil {
-		r.errorf("", "", "is no YAML: %v", err)
+		r.errorf("", "mend it there, or a line before", "is no YAML: %v", err)
 		return
 	}
 	if len(docs) == 0 {
@@ -154,6 +173,7 @@ func (s *Source) compileJobPolicy(doc *yaml.Node, r *report) {
 		c := &compiled{source: s, origin: r.document, audit: p.Mode == ModeAudit}
 		validateJobPolicy(&p, c, r)
 		if !HasErrors(r.problems) {
+			c.asksEnv = c.askedEnv()
 			s.policies = append(s.policies, c)
 		}
 	}
@@ -181,8 +201,10 @@ func (s *Source) addReach(doc *yaml.Node) {
 	}
 	err := doc.Decode(&fields)
 	named := append(fields.Match.Namespaces, fields.Namespaces...)
-	bad := func(glob string) bool { _, err := path.Match(glob, ""); return err != nil }
-	if err != nil || len(named) == 0 || slices.ContainsFunc(named, bad) {
+	// A name that no namespace can have tells nothing of the one that was meant.
+	var r report
+	namespaceGlobs("", named, &r)
+	if err != nil || len(named) == 0 || HasErrors(r.problems) {
 		s.reachesAll = true
 	}
 	s.reach = append(s.reach, named...)

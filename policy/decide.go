@@ -115,27 +115,38 @@ func (d *Decision) audit(req *Request, obstacles []*obstacle, enforced, audited 
 		plan.apply(c, obstacles)
 	}
 	known := len(plan.additions)
-	shadow.Notes = nil
+	shadow.Notes, shadow.Refusals = nil, nil
 	for _, c := range audited {
 		plan.apply(c, obstacles)
 	}
 	plan.checkResources()
-	d.WouldAdd = plan.additions[known:]
+	shadow.Refusals = slices.DeleteFunc(shadow.Refusals, func(p Problem) bool { return slices.Contains(d.Refusals, p) })
+	if len(shadow.Refusals) == 0 {
+		d.WouldAdd = plan.additions[known:]
+	}
+	d.noteAudit(&shadow)
+	if d.Outcome == Untouched && len(enforced) == 0 {
+		d.Outcome = Audited
+	}
+}
+
+// noteAudit notes what the policies in mode Audit would do: all that they add,
+// or why they would refuse the pod.
+func (d *Decision) noteAudit(shadow *Decision) {
 	for _, a := range d.WouldAdd {
 		d.note(a.Policy, "audit: would add %s", a.String())
 	}
+	verdict := "audit: would refuse the pod: "
+	if d.Kind.neverRefused() {
+		verdict = "audit: would leave the pod alone: "
+	}
 	for _, p := range shadow.Refusals {
-		if !slices.Contains(d.Refusals, p) {
-			p.Severity, p.Message = Warning, "audit: would refuse the pod: "+p.Message
-			d.Notes = append(d.Notes, p)
-		}
+		p.Severity, p.Message = Warning, verdict+p.Message
+		d.Notes = append(d.Notes, p)
 	}
 	for _, p := range shadow.Notes {
 		p.Message = "audit: " + p.Message
 		d.Notes = append(d.Notes, p)
-	}
-	if d.Outcome == Untouched {
-		d.Outcome = Audited
 	}
 }
 

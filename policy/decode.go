@@ -56,7 +56,7 @@ func decodeInto(node *yaml.Node, into any, r *report) bool {
 		err = errors.Join(append(strict, err)...)
 	}
 	if err != nil {
-		r.errorf("", "", "cannot be read: %v", err)
+		r.errorf("", "write it as the reference shows", "cannot be read: %v", err)
 	}
 	return err == nil
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -35,13 +36,35 @@ func (s *Source) checkKind(doc *yaml.Node, r *report) string {
 func checkWord(doc *yaml.Node, key string, known []string, r *report) string {
 	got := scalarField(doc, key)
 	hint := "write " + key + ": " + joinWords(known, "or")
-	switch {
-	case got == "":
-		r.errorf(key, hint, "is missing")
-	case !slices.Contains(known, got):
+	switch value, misspelled := findKey(doc, key); {
+	case got != "" && slices.Contains(known, got):
+	case got != "":
+		if best := nearest(got, known); best != "" {
+			hint = "write " + key + ": " + best
+		}
 		r.errorf(key, hint, "%q is not known", got)
+	case misspelled != "":
+		r.errorf(misspelled, fmt.Sprintf("did you mean %q?", key), "unknown field")
+	case value != nil && !isNull(value) && value.ShortTag() != "!!str":
+		r.errorf(key, hint, "must be a string, not %s", nodeKind(value))
+	default:
+		r.errorf(key, hint, "is missing")
 	}
 	return got
+}
+
+// findKey is the value at a key of a mapping or else, if there is none, the
+// key that was probably meant for it.
+func findKey(doc *yaml.Node, key string) (value *yaml.Node, misspelled string) {
+	for i := 0; i+1 < len(doc.Content); i += 2 {
+		switch have := doc.Content[i].Value; {
+		case have == key:
+			return doc.Content[i+1], ""
+		case nearest(have, []string{key}) != "":
+			misspelled = have
+		}
+	}
+	return nil, misspelled
 }
 
 // scalarField is the string at a key of a mapping, or empty.

@@ -39,9 +39,7 @@ func validateEnv(vars []EnvVar, r *report) {
 		case e.ValueFrom != nil:
 			ref := e.ValueFrom.SecretKeyRef
 			validateSecretName(at+".valueFrom.secretKeyRef.name", ref.Name, r)
-			for _, msg := range utilvalidation.IsConfigMapKey(ref.Key) {
-				r.errorf(at+".valueFrom.secretKeyRef.key", "", "%q is no key of a Secret: %s", ref.Key, brief(msg))
-			}
+			r.invalid(at+".valueFrom.secretKeyRef.key", "key of a Secret", ref.Key, utilvalidation.IsConfigMapKey(ref.Key))
 		}
 	}
 }
@@ -51,9 +49,7 @@ func validateEnvName(at, name string, r *report) {
 		r.errorf(at, "name the variable", "is missing")
 		return
 	}
-	for _, msg := range utilvalidation.IsEnvVarName(name) {
-		r.errorf(at, "", "%q is no name of a variable: %s", name, brief(msg))
-	}
+	r.invalid(at, "name of a variable", name, utilvalidation.IsEnvVarName(name))
 	for _, reserved := range reservedEnv {
 		if name == reserved.name || strings.HasSuffix(reserved.name, "_") && strings.HasPrefix(name, reserved.name) {
 			r.errorf(at, "choose another name", "no policy may set %s: %s", name, reserved.why)
@@ -76,14 +72,12 @@ func handsSecretEnv(vars []EnvVar) bool {
 // policies that set it differently are a conflict. No message holds a value.
 func (p *plan) addEnv(c *compiled, e *EnvVar) {
 	build := &p.req.Pod.Spec.Containers[p.build]
-	for i := range build.Env {
-		if have := &build.Env[i]; have.Name == e.Name {
-			if !e.same(have) {
-				p.warn(c, "take it out of .gitlab-ci.yml or the runner's configuration",
-					"the pod comes with the variable %s, which is kept and wins", e.Name)
-			}
-			return
+	if have := p.inPod(e.Name); have != nil {
+		if !e.same(have) {
+			p.warn(c, "take it out of .gitlab-ci.yml or the runner's configuration",
+				"the pod comes with the variable %s, which is kept and wins", e.Name)
 		}
+		return
 	}
 	want, _ := json.Marshal(e) // strings and a bool always marshal
 	if other, before := p.env[e.Name]; before {
@@ -97,14 +91,43 @@ func (p *plan) addEnv(c *compiled, e *EnvVar) {
 	p.addTo(c, p.build, "env", "", levels(build.Env == nil), e)
 }
 
+// askedEnv are the variables that the policy asks for: those that it sets, and
+// those that override a preset's files.
+func (c *compiled) askedEnv() []string {
+	var names []string
+	for _, e := range c.inject.Env {
+		names = append(names, e.Name)
+	}
+	for _, s := range c.secrets {
+		if s.preset != nil {
+			names = append(names, s.preset.overrides...)
+			for _, e := range s.preset.env("", s.items, false) {
+				names = append(names, e.Name)
+			}
+		}
+	}
+	return names
+}
+
+// inPod is build's variable of that name, as the pod comes, or nil. It must be
+// one that the policy at hand asks for.
+func (p *plan) inPod(name string) *podEnvVar {
+	for i := range p.podEnv {
+		if p.podEnv[i].name == name {
+			return &p.podEnv[i]
+		}
+	}
+	return nil
+}
+
 // same tells whether a pod's variable is what the policy would set.
-func (e *EnvVar) same(have *PodEnvVar) bool {
+func (e *EnvVar) same(have *podEnvVar) bool {
 	if e.Value != nil {
 		var value string
-		return have.ValueFrom == nil && (have.Value == nil || json.Unmarshal(have.Value, &value) == nil) && value == *e.Value
+		return have.valueFrom == nil && (have.value == nil || json.Unmarshal(have.value, &value) == nil) && value == *e.Value
 	}
 	var from EnvVarSource
-	if have.ValueFrom == nil || json.Unmarshal(have.ValueFrom, &from) != nil || from.SecretKeyRef == nil {
+	if have.valueFrom == nil || json.Unmarshal(have.valueFrom, &from) != nil || from.SecretKeyRef == nil {
 		return false
 	}
 	a, b := e.ValueFrom.SecretKeyRef, from.SecretKeyRef

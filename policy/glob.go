@@ -2,19 +2,39 @@ package policy
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 )
 
-// matchesAny tells whether one of the globs matches. They were validated.
+// matchesAny tells whether one of the globs matches.
 func matchesAny(globs []string, name string) bool {
-	return slices.ContainsFunc(globs, func(g string) bool {
-		ok, err := path.Match(g, name)
-		return err == nil && ok
-	})
+	return slices.ContainsFunc(globs, func(g string) bool { return matchGlob(g, name) })
+}
+
+// matchGlob tells whether a glob matches all of name: * stands for any
+// characters, ? for one. A slash is a character as any other, since the keys of
+// taints and labels have one (path.Match would stop at it).
+func matchGlob(glob, name string) bool {
+	star, retry := -1, 0 // where to go on when what follows the last * does not match
+	g, n := 0, 0
+	for n < len(name) {
+		switch {
+		case g < len(glob) && glob[g] == '*':
+			star, retry = g, n
+			g++
+		case g < len(glob) && (glob[g] == '?' || glob[g] == name[n]):
+			g++
+			n++
+		case star >= 0:
+			retry++
+			g, n = star+1, retry
+		default:
+			return false
+		}
+	}
+	return strings.Trim(glob[g:], "*") == ""
 }
 
 // validateGlobs checks globs of * and ?. What is left without them must pass valid.
@@ -28,9 +48,7 @@ func validateGlobs(at string, globs []string, what string, valid func(string) []
 		case strings.ContainsAny(g, `[]\`):
 			r.errorf(here, "use * for any characters and ? for one", "%q is no glob: it may hold neither brackets nor a backslash", g)
 		default:
-			for _, msg := range valid(plain) {
-				r.errorf(here, "", "%q is no %s: %s", g, what, brief(msg))
-			}
+			r.invalid(here, what, g, valid(plain))
 		}
 	}
 }

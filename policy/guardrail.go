@@ -38,14 +38,16 @@ func validateGuardrail(g *Guardrail, r *report) *bound {
 	validateGlobs("allow.envNames", a.EnvNames, "name of a variable", utilvalidation.IsEnvVarName, r)
 	validateGlobs("allow.tolerationKeys", a.TolerationKeys, "taint key", utilvalidation.IsQualifiedName, r)
 	for i, p := range a.MountPaths {
-		validatePath(fmt.Sprintf("allow.mountPaths[%d]", i), p, r)
+		at := fmt.Sprintf("allow.mountPaths[%d]", i)
+		validatePath(at, p, r)
+		if strings.ContainsAny(p, "*?") {
+			r.errorf(at, "write the directory alone: what is below it is allowed with it", "%q looks like a glob, and a path is none", p)
+		}
 	}
 	validateContainerNames("allow.containers", a.Containers, r)
 	for key, values := range sorted(a.NodeSelector) {
 		at := "allow.nodeSelector[" + key + "]"
-		for _, msg := range utilvalidation.IsQualifiedName(key) {
-			r.errorf(at, "", "%q is no label key: %s", key, brief(msg))
-		}
+		r.invalid(at, "label key", key, utilvalidation.IsQualifiedName(key))
 		validateGlobs(at, values, "label value", utilvalidation.IsValidLabelValue, r)
 	}
 	return &bound{origin: r.document, namespaces: g.Namespaces, allow: *a}

@@ -53,8 +53,12 @@ type obstacle struct {
 	// refuses tells whether a policy asks for what the shape rules out.
 	refuses func(c *compiled) bool
 	// why and hint are the refusal.
-	why, hint string
+	why  func(req *Request) string
+	hint string
 }
+
+// says is a reason that is the same for every pod.
+func says(why string) func(*Request) string { return func(*Request) string { return why } }
 
 // obstacles in the order in which they name a pod's kind. Sources: GitLab
 // Runner 19.4, executors/kubernetes/{kubernetes,suspend,steps_pod}.go.
@@ -62,7 +66,7 @@ var obstacles = []obstacle{{
 	kind:    DuplicateBuildPod,
 	told:    func(req *Request) bool { return len(req.Pod.containers(containerBuild)) > 1 },
 	refuses: (*compiled).handsCredentials,
-	why:     "two containers are named build, and one of them is a service whose image could read the credential",
+	why:     says("two containers are named build, and one of them is a service whose image could read the credential"),
 	hint:    "give the service in .gitlab-ci.yml another alias",
 }, {
 	kind: OwnAccountPod,
@@ -70,31 +74,33 @@ var obstacles = []obstacle{{
 		return req.User != "" && req.User == serviceAccountUser(req.Namespace, req.Pod.Spec.ServiceAccountName)
 	},
 	refuses: (*compiled).handsCredentials,
-	why:     "the job runs as the service account that creates job pods, so it could create pods in the runner's name",
-	hint:    "set service_account in the runner's configuration to an account of its own for jobs, and leave service_account_overwrite_allowed unset",
+	why: func(req *Request) string {
+		return "the job runs as " + req.User + ", which creates job pods, so it could create pods in the runner's name"
+	},
+	hint: "set service_account in the runner's configuration to an account of its own for jobs, and leave service_account_overwrite_allowed unset",
 }, {
 	kind:    SharedProcessesPod,
 	told:    func(req *Request) bool { return req.Pod.Spec.ShareProcessNamespace || req.Pod.Spec.HostPID },
 	refuses: (*compiled).handsCredentials,
-	why:     "its containers share their processes (shareProcessNamespace or hostPID), so every service could read the files of build",
+	why:     says("the pod's containers share their processes (shareProcessNamespace or hostPID), so every service could read the files of build"),
 	hint:    "take shareProcessNamespace and hostPID out of the runner's configuration",
 }, {
 	kind:    SuspendPod,
 	told:    isSuspend,
 	refuses: (*compiled).handsCredentials,
-	why:     "the job can be suspended, so the credential's files would stay on its persistent volume",
+	why:     says("the job can be suspended, so the credential's files would stay on its persistent volume"),
 	hint:    "set FF_SUSPENDABLE_ENVIRONMENTS to false in the runner's configuration",
 }, {
 	kind:    WindowsPod,
 	told:    isWindows,
 	refuses: (*compiled).handsPreset,
-	why:     "it runs on Windows, and presets know the paths of Linux only",
+	why:     says("the pod runs on Windows, and presets know the paths of Linux only"),
 	hint:    "spell the Secret out with mountPath in a policy of its own for Windows runners",
 }, {
 	kind:    StepsPod,
 	told:    isSteps,
 	refuses: func(c *compiled) bool { return c.namesContainer(containerHelper) },
-	why:     "a job that runs steps has no helper container of the runner's, so a service could pose as helper",
+	why:     says("a job that runs steps has no helper container of the runner's, so a service could pose as helper"),
 	hint:    "take helper out of the policy's containers, or set FF_CONCRETE to false in the runner's configuration",
 }}
 
@@ -138,7 +144,7 @@ func isSuspend(req *Request) bool {
 		return true
 	}
 	for _, i := range req.Pod.containers(containerBuild) {
-		if hasEnv(&req.Pod.Spec.Containers[i], "CI_SUSPEND_REBIND_PATHS") {
+		if req.Pod.Spec.Containers[i].Env.has("CI_SUSPEND_REBIND_PATHS") {
 			return true
 		}
 	}
@@ -151,8 +157,4 @@ func isWindows(req *Request) bool {
 
 func isSteps(req *Request) bool {
 	return slices.ContainsFunc(req.Pod.Spec.InitContainers, func(c Container) bool { return c.Name == "init-steps-bootstrap" })
-}
-
-func hasEnv(c *Container, name string) bool {
-	return slices.ContainsFunc(c.Env, func(e PodEnvVar) bool { return e.Name == name })
 }

@@ -93,6 +93,21 @@ func split(data string) []chunk {
 	return chunks
 }
 
+// inPlace is the chunk below as many empty lines as there are before it in the
+// file, which makes a parser count lines as the file does.
+func (c *chunk) inPlace() string { return strings.Repeat("\n", c.line) + c.text }
+
+// SplitStream cuts a stream of YAML documents or JSON values into one text for
+// each, as [ReadManifest] does. A parser that is given one counts its lines as
+// those of the stream.
+func SplitStream(data []byte) []string {
+	var texts []string
+	for _, c := range split(string(data)) {
+		texts = append(texts, c.inPlace())
+	}
+	return texts
+}
+
 func isMarker(line, marker string) bool {
 	rest, ok := strings.CutPrefix(line, marker)
 	return ok && (rest == "" || strings.ContainsAny(rest[:1], " \t\r\n"))
@@ -112,7 +127,9 @@ func splitJSON(data string) ([]chunk, error) {
 		if err != nil {
 			return nil, err
 		}
-		chunks = append(chunks, chunk{text: data[start:dec.InputOffset()] + "\n", json: true})
+		chunks = append(chunks, chunk{
+			text: data[start:dec.InputOffset()] + "\n", line: strings.Count(data[:start], "\n"), json: true,
+		})
 	}
 }
 
@@ -127,8 +144,7 @@ func (c *chunk) parse() (map[string]any, error) {
 		return nil, nil
 	}
 	var doc yaml.Node
-	// The empty lines make the parser count lines as the file does.
-	err := yaml.NewDecoder(strings.NewReader(strings.Repeat("\n", c.line) + c.text)).Decode(&doc)
+	err := yaml.NewDecoder(strings.NewReader(c.inPlace())).Decode(&doc)
 	if errors.Is(err, io.EOF) {
 		return nil, nil
 	}
@@ -166,10 +182,13 @@ func datesAreStrings(n *yaml.Node) {
 
 func (c *chunk) broken(err error) Problem {
 	message := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
+	if strings.HasPrefix(message, "invalid map key") {
+		message = "a key is a mapping, and must be a string"
+	}
 	if !strings.Contains(message, "line ") {
 		message = fmt.Sprintf("line %d: %s", c.line+1, message)
 	}
-	p := Problem{Severity: Error, Message: "is no YAML: " + message}
+	p := Problem{Severity: Error, Message: "is no YAML: " + message, Hint: "mend it there, or a line before"}
 	if strings.Contains(c.text, "{{") {
 		p.Hint = "a template has to be rendered first, as with `helm template . | quartermaster lint -`"
 	}

@@ -47,6 +47,10 @@ func TestReadManifestSortsWhatItFinds(t *testing.T) {
 			"---\n" + document + "---\nkind: Pod\n---\n" + document,
 			policy.Manifest{Bare: &policy.ConfigMap{Name: "dir/file.yaml", Data: map[string]string{policy.BareKey: document + "---\n" + document}}, Ignored: 1},
 		},
+		"a guardrail without ConfigMap": {
+			"apiVersion: quartermaster.dev/v1alpha1\nkind: Guardrail\n",
+			policy.Manifest{Bare: &policy.ConfigMap{Name: "dir/file.yaml", System: true, Data: map[string]string{policy.BareKey: "apiVersion: quartermaster.dev/v1alpha1\nkind: Guardrail\n"}}},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -80,9 +84,9 @@ func TestReadManifestReportsWhatIsWrong(t *testing.T) {
 			`error: dev/a: Data: unknown field of a ConfigMap; did you mean "data"?`,
 		},
 		"no name":        {strings.Replace(labels(`{quartermaster.dev/policy: "true"}`), "  name: a\n", "", 1), "error: a ConfigMap without a name: metadata.name: is missing; give it one"},
-		"broken":         {"a: 1\n---\nkind: Pod\n---\na: 1\nb: [\n", "error: is no YAML: line 6: did not find expected node content"},
-		"a key twice":    {"a: 1\n---\nkind: Pod\nkind: Pod\n", `error: is no YAML: unmarshal errors: line 4: mapping key "kind" already defined at line 3`},
-		"a template":     {"---\na: {{ .Values.a }}\n", "error: is no YAML: line 1: invalid map key: map[string]interface {}{\".Values.a\":interface {}(nil)}; a template has to be rendered first, as with `helm template . | quartermaster lint -`"},
+		"broken":         {"a: 1\n---\nkind: Pod\n---\na: 1\nb: [\n", "error: is no YAML: line 6: did not find expected node content; mend it there, or a line before"},
+		"a key twice":    {"a: 1\n---\nkind: Pod\nkind: Pod\n", `error: is no YAML: unmarshal errors: line 4: mapping key "kind" already defined at line 3; mend it there, or a line before`},
+		"a template":     {"---\na: {{ .Values.a }}\n", "error: is no YAML: line 1: a key is a mapping, and must be a string; a template has to be rendered first, as with `helm template . | quartermaster lint -`"},
 		"ours in a list": {"apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(document), "\n", "\n  "), `error: a JobPolicy stands in a List, which no API server takes; put it into the data of a ConfigMap labelled quartermaster.dev/policy: "true"`},
 	}
 	for name, tt := range tests {
@@ -124,4 +128,34 @@ func TestReadManifestKeepsDataToTheByte(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestSplitStreamKeepsTheLines(t *testing.T) {
+	t.Parallel()
+	for stream, want := range map[string][]string{
+		"a: 1\n---\nb: 2\n":        {"a: 1\n", "\n---\nb: 2\n"},
+		"a: 1\n...\n---x: 1\n":     {"a: 1\n...\n", "\n\n---x: 1\n"},
+		"{\"a\": 1}\n{\"b\": 2}\n": {"{\"a\": 1}\n", "\n{\"b\": 2}\n"},
+	} {
+		if diff := cmp.Diff(want, policy.SplitStream([]byte(stream))); diff != "" {
+			t.Errorf("SplitStream(%q) (-want +got):\n%s", stream, diff)
+		}
+	}
+}
+
+// FuzzReadManifest feeds what a user may have in a file.
+func FuzzReadManifest(f *testing.F) {
+	f.Add([]byte(document))
+	f.Add([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: a, labels: {quartermaster.dev/policy: \"true\"}}\ndata: {policy.yaml: \"a: 1\"}\nb: *m\n---\n- 1\n...\n%YAML 1.2\n"))
+	f.Add([]byte("{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{\"kind\": \"ConfigMap\"}, null, 1]}{}"))
+	f.Add([]byte("apiVersion: v1\nkind: ConfigMapList\nitems: [{metadata: 1, data: [], binaryData: {a: 2001-01-01}}]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m := policy.ReadManifest("file.yaml", "dev", data)
+		if diff := cmp.Diff(m, policy.ReadManifest("file.yaml", "dev", data)); diff != "" {
+			t.Errorf("read twice:\n%s", diff)
+		}
+		for _, cm := range m.ConfigMaps {
+			policy.Compile(cm)
+		}
+	})
 }

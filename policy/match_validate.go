@@ -6,18 +6,22 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/labels"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
+
+const matchHint = "write `match: {}` to mean every job pod of the namespace"
 
 // validateMatch checks and compiles the conditions. A policy that hands out a
 // credential must hold one that a job author cannot write, or none at all.
 func validateMatch(match *Match, c *compiled, r *report) matcher {
 	var m matcher
 	if match == nil {
-		r.errorf("match", "write `match: {}` to mean every job pod of the namespace", "is missing")
+		r.errorf("match", matchHint, "is missing")
 		return m
 	}
 	m.addIDs("match.projectIDs", labelProjectID, "17.9", match.ProjectIDs, r)
@@ -85,10 +89,12 @@ func (m *matcher) addRunnerNames(names []string, r *report) {
 	}
 	c := labelCondition{condition: path, label: labelRunnerName, since: "17.9", values: map[string]bool{}}
 	for i, name := range names {
-		value := sanitizeLabel(name)
-		if value == "" || value == "0" {
-			r.errorf(fmt.Sprintf("%s[%d]", path, i), "give the runner a name with letters or digits",
-				"%q leaves nothing that a label could hold", name)
+		value, hint := sanitizeLabel(name), "give the runner a name with letters or digits"
+		switch value {
+		case "":
+			r.errorf(fmt.Sprintf("%s[%d]", path, i), hint, "%q leaves nothing that a label could hold", name)
+		case "0":
+			r.errorf(fmt.Sprintf("%s[%d]", path, i), hint, "0 stands for unknown and never matches")
 		}
 		c.values[value] = true
 	}
@@ -124,11 +130,7 @@ func validateSubject(path string, s *Subject, r *report) {
 	const rbacGroup = "rbac.authorization.k8s.io"
 	kinds := []string{"ServiceAccount", "User", "Group"}
 	if !slices.Contains(kinds, s.Kind) {
-		hint := "write " + joinWords(kinds, "or")
-		if best := nearest(s.Kind, kinds); best != "" && s.Kind != "" {
-			hint = fmt.Sprintf("did you mean %q?", best)
-		}
-		r.errorf(path+".kind", hint, "%q is no kind of subject", s.Kind)
+		r.errorf(path+".kind", oneOf(s.Kind, kinds), "%q is no kind of subject", s.Kind)
 		return
 	}
 	if s.Name == "" {
@@ -138,8 +140,15 @@ func validateSubject(path string, s *Subject, r *report) {
 		if s.APIGroup != "" {
 			r.errorf(path+".apiGroup", "leave it out", "a ServiceAccount has none")
 		}
-		if strings.Contains(s.Name, ":") {
+		switch {
+		case s.Name == "":
+		case strings.Contains(s.Name, ":"):
 			r.errorf(path+".name", "write the service account's name alone, its namespace beside it", "%q is a user name", s.Name)
+		default:
+			r.invalid(path+".name", "name of a ServiceAccount", s.Name, validation.NameIsDNSSubdomain(s.Name, false))
+		}
+		if s.Namespace != "" {
+			r.invalid(path+".namespace", "name of a namespace", s.Namespace, utilvalidation.IsDNS1123Label(s.Namespace))
 		}
 		return
 	}
@@ -158,15 +167,17 @@ func validatePodSelector(s *metav1.LabelSelector, r *report) labels.Selector {
 		return nil
 	}
 	errs := metav1validation.ValidateLabelSelector(s, metav1validation.LabelSelectorValidationOptions{}, field.NewPath("match", "podSelector"))
-	for _, err := range errs {
-		r.errorf(err.Field, "", "%s", brief(err.ErrorBody()))
+	for i, err := range errs {
+		if i == 0 || err.Field != errs[i-1].Field || err.BadValue != errs[i-1].BadValue { // say it once
+			selectorProblem(err, r)
+		}
 	}
 	if len(errs) > 0 {
 		return nil
 	}
 	selector, err := metav1.LabelSelectorAsSelector(s)
 	if err != nil {
-		r.errorf(path, "", "%v", err)
+		r.errorf(path, "write it as the selector of a Deployment", "is no selector: %v", err)
 		return nil
 	}
 	requirements, _ := selector.Requirements()
@@ -176,4 +187,21 @@ func validatePodSelector(s *metav1.LabelSelector, r *report) labels.Selector {
 		}
 	}
 	return selector
+}
+
+// selectorProblem says what the validation library found in a selector. Its
+// rule is the way out.
+func selectorProblem(err *field.Error, r *report) {
+	hint := brief(err.Detail)
+	if strings.HasSuffix(err.Field, ".operator") {
+		hint = oneOf(fmt.Sprint(err.BadValue), []string{"In", "NotIn", "Exists", "DoesNotExist"})
+	}
+	switch err.Type {
+	case field.ErrorTypeRequired:
+		r.errorf(err.Field, hint, "is missing")
+	case field.ErrorTypeForbidden:
+		r.errorf(err.Field, hint, "cannot be given")
+	default:
+		r.errorf(err.Field, hint, "%q is not valid", fmt.Sprint(err.BadValue))
+	}
 }

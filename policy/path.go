@@ -62,8 +62,10 @@ func within(p, dir string) bool {
 // container runtimes split at.
 func validatePath(at, p string, r *report) {
 	switch {
+	case p == "":
+		r.errorf(at, "write a path that begins with a slash", "is empty")
 	case strings.ContainsAny(p, ":\x00\n"):
-		r.errorf(at, "", "%q may hold neither a colon nor a line break", p)
+		r.errorf(at, "choose another name", "%q may hold neither a colon nor a line break", p)
 	case !path.IsAbs(p):
 		r.errorf(at, "begin with a slash: "+path.Clean("/"+p), "%q is not absolute", p)
 	case path.Clean(p) != p:
@@ -77,11 +79,13 @@ func validateRelative(at, p string, r *report) {
 	case p == "":
 		r.errorf(at, "name a file", "is missing")
 	case strings.ContainsAny(p, ":\x00\n"):
-		r.errorf(at, "", "%q may hold neither a colon nor a line break", p)
+		r.errorf(at, "choose another name", "%q may hold neither a colon nor a line break", p)
 	case path.IsAbs(p):
 		r.errorf(at, "write it relative to mountPath", "%q is absolute", p)
-	case p == ".." || strings.HasPrefix(p, "../") || path.Clean(p) != p:
-		r.errorf(at, "write a path below mountPath, without . and ..", "%q is not clean", p)
+	case strings.HasPrefix(path.Clean("./"+p+"/")+"/", "../"), p == ".":
+		r.errorf(at, "write a path below mountPath, without . and ..", "%q does not lie below mountPath", p)
+	case path.Clean(p) != p:
+		r.errorf(at, "write "+path.Clean(p), "%q is not clean", p)
 	case strings.HasPrefix(p, ".."):
 		r.errorf(at, "choose another name", "%q begins with two dots, which Kubernetes keeps for itself", p)
 	}

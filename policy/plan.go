@@ -12,6 +12,7 @@ type plan struct {
 	additions Additions
 
 	build        int             // index of the container build, or -1
+	podEnv       []podEnvVar     // of what build comes with, what the policy at hand asks for
 	mounts       map[int][]mount // by index of the container
 	volumes      map[string]bool
 	env          map[string]planned
@@ -40,25 +41,28 @@ func (p *plan) apply(c *compiled, obstacles []*obstacle) bool {
 	refused := false
 	for _, o := range obstacles {
 		if o.refuses(c) {
-			p.refuse(c, o.hint, "%s", o.why)
+			p.refuse(c, o.hint, "%s cannot be handed out: %s", joinWords(c.credentials(), "and"), o.why(p.req))
 			refused = true
 		}
 	}
-	if refused {
-		return false
-	}
 	if p.decision.Kind == DuplicateBuildPod {
-		p.note(c, "two containers are named build; the pod is left alone")
+		if !refused {
+			p.note(c, "two containers are named build; the pod is left alone")
+		}
 		return false
 	}
 	p.addNodeSelector(c)
 	p.addTolerations(c)
+	if refused {
+		return false
+	}
 	if p.decision.Kind.withholds() {
 		if c.handsCredentials() || len(c.inject.Env) > 0 || c.inject.Resources != nil {
 			p.note(c, "a %s pod is given its place and nothing else", p.decision.Kind)
 		}
 		return len(c.inject.NodeSelector)+len(c.inject.Tolerations) > 0
 	}
+	p.podEnv = p.req.Pod.Spec.Containers[p.build].Env.find(c.asksEnv...)
 	for i := range c.secrets {
 		p.addSecret(c, &c.secrets[i])
 	}

@@ -1,12 +1,8 @@
 package policy
 
 import (
-	"fmt"
-	"io"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	kubejson "sigs.k8s.io/json"
 )
 
 // Request is a pod that is about to be created.
@@ -32,21 +28,13 @@ type Pod struct {
 	Spec     PodSpec  `json:"spec"`
 }
 
-// DecodePod reads a pod from the JSON of a core/v1 Pod, as the API server does:
-// with exact case. Fields that no decision reads are skipped.
-func DecodePod(object []byte) (*Pod, error) {
-	pod := &Pod{}
-	if err := kubejson.UnmarshalCaseSensitivePreserveInts(object, pod); err != nil {
-		return nil, fmt.Errorf("the object is no core/v1 Pod: %w", err)
-	}
-	return pod, nil
-}
-
 // Metadata is the part of a pod's metadata that a decision reads.
 type Metadata struct {
 	Name        string            `json:"name,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// ManagedFields are half of a pod that the API server sends.
+	ManagedFields Skipped `json:"managedFields,omitzero"`
 }
 
 // PodSpec is the part of a pod's spec that a decision reads.
@@ -81,34 +69,11 @@ type PodOS struct {
 // Container is the part of a container that a decision reads.
 type Container struct {
 	Name            string              `json:"name"`
-	Env             []PodEnvVar         `json:"env,omitempty"`
+	Env             Env                 `json:"env,omitempty"`
 	VolumeMounts    []VolumeMount       `json:"volumeMounts,omitempty"`
 	Resources       *ContainerResources `json:"resources,omitempty"`
 	SecurityContext ContainerSecurity   `json:"securityContext"`
 }
-
-// PodEnvVar is an environment variable of a pod. Its value may be a secret: it
-// is kept as it came, to be held against what a policy wants, and prints as nothing.
-type PodEnvVar struct {
-	Name      string `json:"name"`
-	Value     Hidden `json:"value"`
-	ValueFrom Hidden `json:"valueFrom"`
-}
-
-// Hidden is JSON as it came that must not be told.
-type Hidden []byte
-
-// UnmarshalJSON keeps the bytes.
-func (h *Hidden) UnmarshalJSON(data []byte) error {
-	*h = append((*h)[:0], data...)
-	return nil
-}
-
-// MarshalJSON hides the bytes.
-func (Hidden) MarshalJSON() ([]byte, error) { return []byte(`"hidden"`), nil }
-
-// Format hides the bytes, whatever the verb.
-func (Hidden) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "hidden") }
 
 // ResourceList is quantities by the name of the resource.
 type ResourceList map[string]resource.Quantity

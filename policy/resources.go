@@ -180,7 +180,7 @@ func validateQuantity(at, name string, q resource.Quantity, r *report) {
 		r.errorf(at, hint, "%q is no resource", name)
 		return
 	case len(utilvalidation.IsQualifiedName(name)) > 0:
-		r.errorf(at, "", "%q is no resource: %s", name, brief(utilvalidation.IsQualifiedName(name)[0]))
+		r.invalid(at, "resource", name, utilvalidation.IsQualifiedName(name))
 		return
 	}
 	if q.Sign() < 0 {
@@ -194,5 +194,5 @@ func validateQuantity(at, name string, q resource.Quantity, r *report) {
 // overcommitted tells whether a request may be below the limit: of huge pages
 // and extended resources it may not.
 func overcommitted(name string) bool {
-	return slices.Contains(knownResources, name) || strings.Contains(name, "kubernetes.io/")
+	return !strings.HasPrefix(name, "hugepages-") && (!strings.Contains(name, "/") || strings.Contains(name, "kubernetes.io/"))
 }

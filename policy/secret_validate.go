@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
@@ -83,9 +84,7 @@ func (s *secret) validateKey(m *SecretMount, r *report) {
 		r.errorf(at, "leave it out", "the preset %s has fixed keys: %s", m.Preset, keys(s.items))
 		return
 	}
-	for _, msg := range utilvalidation.IsConfigMapKey(m.Key) {
-		r.errorf(at, "", "%q is no key of a Secret: %s", m.Key, brief(msg))
-	}
+	r.invalid(at, "key of a Secret", m.Key, utilvalidation.IsConfigMapKey(m.Key))
 	if m.Key == s.items[1].Key {
 		r.errorf(at, "name the key of the private key", "%q holds the host keys", m.Key)
 	}
@@ -138,9 +137,7 @@ func validateItems(at string, items []KeyToPath, r *report) {
 	paths := map[string]bool{}
 	for i, item := range items {
 		here := fmt.Sprintf("%s[%d]", at, i)
-		for _, msg := range utilvalidation.IsConfigMapKey(item.Key) {
-			r.errorf(here+".key", "", "%q is no key of a Secret: %s", item.Key, brief(msg))
-		}
+		r.invalid(here+".key", "key of a Secret", item.Key, utilvalidation.IsConfigMapKey(item.Key))
 		validateRelative(here+".path", item.Path, r)
 		if paths[item.Path] {
 			r.errorf(here+".path", "give each key a file of its own", "%q is the file of two keys", item.Path)
@@ -165,7 +162,11 @@ func validateContainerNames(at string, containers []string, r *report) {
 // the usual slip: 440 is 0670.
 func validateMode(at string, mode int32, r *report) {
 	if mode < 0 || mode > 0o777 {
-		r.errorf(at, "write an octal number such as 0400", "%d is no mode of a file: the range is 0 to 0777", mode)
+		hint := "write an octal number such as 0400"
+		if octal, err := strconv.ParseInt(fmt.Sprint(mode), 8, 32); err == nil && octal >= 0 && octal <= 0o777 {
+			hint = fmt.Sprintf("write 0%d", mode)
+		}
+		r.errorf(at, hint, "%d is no mode of a file: the range is 0 to 0777", mode)
 		return
 	}
 	switch digits := fmt.Sprint(mode); digits {

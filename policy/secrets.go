@@ -46,7 +46,7 @@ func (p *plan) addSecret(c *compiled, s *secret) {
 		}
 	}
 	if s.preset != nil {
-		p.addPresetEnv(c, s, dir, nonRoot)
+		p.addPresetEnv(c, s, dir, nonRoot, mode)
 	}
 }
 
@@ -154,7 +154,10 @@ func (p *plan) noteMounted(c *compiled, s *secret, there *mount, mode int32) {
 		if differs {
 			p.note(c, "Secret %q is already mounted at %s by %s with other keys, mode or subPath, and is kept so", s.name, there.path, there.policy)
 		}
-	case !strings.HasPrefix(there.volume, volumePrefix):
+	case strings.HasPrefix(there.volume, volumePrefix): // of an earlier pass of our own
+	case slices.Equal(p.seenBy(there.volume), s.containers) && there.mode == mode:
+		p.note(c, "Secret %q is already mounted at %s by the runner, and is kept so", s.name, there.path)
+	default:
 		p.warn(c, fmt.Sprintf("remove it from the runner's configuration, so that only %s sees it, with mode %#o", joinWords(s.containers, "and"), mode),
 			"Secret %q is already mounted at %s by the runner, in %s, with mode %#o, and is kept so",
 			s.name, there.path, joinWords(p.seenBy(there.volume), "and"), there.mode)
@@ -177,8 +180,9 @@ func (p *plan) seenBy(volume string) []string {
 // fileMode is the mode with which every target container's user can read the
 // files, and no wider. The kubelet makes them root's; in a pod with an fsGroup
 // it adds that group and lets it read, whatever the mode says. A user that is
-// not root and in no known group of theirs needs the bits for everybody; the
-// files are in no other container than those that the policy names.
+// not root and whose group is not known needs the bits for everybody and, since
+// that group may be root's (an image's default), the group's too; the files are
+// in no other container than those that the policy names.
 func (p *plan) fileMode(s *secret, targets []int) int32 {
 	if s.mode != nil {
 		return *s.mode
@@ -206,14 +210,17 @@ func (p *plan) fileMode(s *secret, targets []int) int32 {
 
 // addPresetEnv sets the variables that name the preset's files, and notes what
 // the pod comes with that will surprise.
-func (p *plan) addPresetEnv(c *compiled, s *secret, dir string, nonRoot bool) {
-	build := &p.req.Pod.Spec.Containers[p.build]
+func (p *plan) addPresetEnv(c *compiled, s *secret, dir string, nonRoot bool, mode int32) {
 	groupReadable := p.req.Pod.Spec.SecurityContext.FSGroup != nil
-	if groupReadable && s.preset.needsExactMode != "" {
+	switch {
+	case s.preset.needsExactMode == "":
+	case groupReadable:
 		p.note(c, "the pod has an fsGroup, which lets that group read the files of Secret %q: %s", s.name, s.preset.needsExactMode)
+	case mode != s.preset.mode:
+		p.note(c, "build does not run as root, so the files of Secret %q have the mode %#o: %s", s.name, mode, s.preset.needsExactMode)
 	}
 	for _, name := range s.preset.overrides {
-		if hasEnv(build, name) {
+		if p.inPod(name) != nil {
 			p.warn(c, "take it out of .gitlab-ci.yml", "the job sets %s, which overrides that field of Secret %q", name, s.name)
 		}
 	}

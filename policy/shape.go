@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (s *shaper) value(n *yaml.Node, t reflect.Type, path string) any {
 		t = t.Elem()
 	}
 	if isNull(n) {
-		s.report.errorf(path, "give it a value or leave the field out", "has no value")
+		s.report.errorf(path, "give it a value, or take it out", "has no value")
 		return nil
 	}
 	if t == quantityType {
@@ -51,7 +52,7 @@ func (s *shaper) value(n *yaml.Node, t reflect.Type, path string) any {
 // entries calls f for each key of a mapping, once a key.
 func (s *shaper) entries(n *yaml.Node, path string, f func(key string, value *yaml.Node)) bool {
 	if n.Kind != yaml.MappingNode {
-		s.report.errorf(path, "", "must be a mapping, not %s", nodeKind(n))
+		s.report.errorf(path, "write it as a mapping: {a: b}, or a line each, indented", "must be a mapping, not %s", nodeKind(n))
 		return false
 	}
 	seen := map[string]bool{}
@@ -64,7 +65,7 @@ func (s *shaper) entries(n *yaml.Node, path string, f func(key string, value *ya
 		case key.ShortTag() == "!!merge":
 			s.report.errorf(path, "write the fields out", "merge keys (<<) are not read")
 		case key.Kind != yaml.ScalarNode:
-			s.report.errorf(path, "", "has a key that is no string")
+			s.report.errorf(path, "write a word before the colon", "has a key that is no string")
 		case seen[key.Value]:
 			s.report.errorf(join(path, key.Value), "keep one of them", "is given twice")
 		default:
@@ -84,7 +85,11 @@ func (s *shaper) structure(n *yaml.Node, t reflect.Type, path string) any {
 			s.report.errorf(join(path, key), unknownHint(key, fields), "unknown field")
 			return
 		}
-		tree[key] = s.value(value, field, join(path, key))
+		if isNull(value) && field.required {
+			s.report.errorf(join(path, key), valueHint(key), "has no value")
+			return
+		}
+		tree[key] = s.value(value, field.typ, join(path, key))
 	})
 	return tree
 }
@@ -143,7 +148,7 @@ func (s *shaper) scalar(n *yaml.Node, t reflect.Type, path string) any {
 			return v.Elem().Interface()
 		}
 		if tag == "!!int" {
-			s.report.errorf(path, "", "is a number out of range")
+			s.report.errorf(path, fmt.Sprintf("the largest is %d", int64(1)<<(t.Bits()-1)-1), "is a number out of range")
 			return nil
 		}
 		s.report.errorf(path, "write it in digits, without quotes", "must be a whole number, not %s", nodeKind(n))
@@ -151,14 +156,21 @@ func (s *shaper) scalar(n *yaml.Node, t reflect.Type, path string) any {
 	return nil
 }
 
-// jsonFields are the JSON names of a struct's fields and their types,
-// embedded structs included.
-func jsonFields(t reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
+// jsonField is a field of a document.
+type jsonField struct {
+	typ reflect.Type
+	// required fields are those that JSON never omits.
+	required bool
+}
+
+// jsonFields are a struct's fields by their JSON names, those of embedded
+// structs included.
+func jsonFields(t reflect.Type) map[string]jsonField {
+	fields := map[string]jsonField{}
 	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.IsExported() && name != "" && name != "-" {
-			fields[name] = f.Type
+			fields[name] = jsonField{f.Type, !strings.Contains(options, "omitempty")}
 		}
 	}
 	return fields
@@ -197,13 +209,21 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// unknownHint names the known field that is nearest to key, or all of them.
-func unknownHint(key string, fields map[string]reflect.Type) string {
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
+// valueHint says what to write for a required field that has no value.
+func valueHint(key string) string {
+	switch key {
+	case "match":
+		return matchHint
+	case "inject":
+		return injectHint
+	default:
+		return "give it a value"
 	}
-	slices.Sort(names)
+}
+
+// unknownHint names the known field that is nearest to key, or all of them.
+func unknownHint(key string, fields map[string]jsonField) string {
+	names := slices.Sorted(maps.Keys(fields))
 	if best := nearest(key, names); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}

@@ -47,7 +47,12 @@ next:
 // covers tells whether a pod that has the one toleration gains nothing by the
 // other: it tolerates the same taints for as long.
 func covers(have, want *corev1.Toleration) bool {
-	return sameTaints(have, want) && !(have.TolerationSeconds != nil && (want.TolerationSeconds == nil || *have.TolerationSeconds < *want.TolerationSeconds))
+	return sameTaints(have, want) && asLong(have.TolerationSeconds, want.TolerationSeconds)
+}
+
+// asLong compares tolerationSeconds, of which none means for good.
+func asLong(have, want *int64) bool {
+	return have == nil || want != nil && *have >= *want
 }
 
 // shorter tells whether have tolerates what want does, for a shorter time.
@@ -105,9 +110,7 @@ func validateTolerations(tolerations []corev1.Toleration, r *report) {
 		t := &tolerations[i]
 		at := fmt.Sprintf("inject.tolerations[%d]", i)
 		if t.Key != "" {
-			for _, msg := range utilvalidation.IsQualifiedName(t.Key) {
-				r.errorf(at+".key", "", "%q is no taint key: %s", t.Key, brief(msg))
-			}
+			r.invalid(at+".key", "taint key", t.Key, utilvalidation.IsQualifiedName(t.Key))
 		}
 		validateOperator(at, t, r)
 		switch t.Effect {
@@ -127,6 +130,10 @@ func validateTolerations(tolerations []corev1.Toleration, r *report) {
 				r.warnf(at, "take it out", "is covered by inject.tolerations[%d]", j)
 				break
 			}
+			if shorter(&tolerations[j], t) {
+				r.errorf(at, "make them equal, or take one out", "tolerates longer than inject.tolerations[%d], and of two tolerations of a taint the shorter counts", j)
+				break
+			}
 		}
 	}
 }
@@ -141,9 +148,7 @@ func validateOperator(at string, t *corev1.Toleration, r *report) {
 		if t.Key == "" {
 			r.errorf(at+".key", "name a taint; to tolerate every taint write operator: Exists", "is missing")
 		}
-		for _, msg := range utilvalidation.IsValidLabelValue(t.Value) {
-			r.errorf(at+".value", "", "%q is no taint value: %s", t.Value, brief(msg))
-		}
+		r.invalid(at+".value", "taint value", t.Value, utilvalidation.IsValidLabelValue(t.Value))
 	default:
 		hint := "write Equal or Exists"
 		if best := nearest(string(t.Operator), []string{"Equal", "Exists"}); best != "" {

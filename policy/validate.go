@@ -18,11 +18,7 @@ func validateJobPolicy(p *JobPolicy, c *compiled, r *report) {
 		r.errorf("name", "use lower case letters, digits and dashes", "%q is no name", p.Name)
 	}
 	if modes := []string{ModeEnforce, ModeAudit}; p.Mode != "" && !slices.Contains(modes, p.Mode) {
-		hint := "write " + joinWords(modes, "or")
-		if best := nearest(p.Mode, modes); best != "" {
-			hint = fmt.Sprintf("did you mean %q?", best)
-		}
-		r.errorf("mode", hint, "%q is no mode", p.Mode)
+		r.errorf("mode", oneOf(p.Mode, modes), "%q is no mode", p.Mode)
 	}
 	if p.Inject == nil {
 		r.errorf("inject", injectHint, "is missing")
@@ -50,19 +46,34 @@ func validateSecretName(path, name string, r *report) {
 		r.errorf(path, "name a Secret of the job's namespace", "is missing")
 		return
 	}
-	for _, msg := range validation.NameIsDNSSubdomain(name, false) {
-		r.errorf(path, "", "%q is no name of a Secret: %s", name, brief(msg))
-	}
+	r.invalid(path, "name of a Secret", name, validation.NameIsDNSSubdomain(name, false))
 }
 
 // validateLabel checks a key and a value of a label or node selector.
 func validateLabel(path, key, value string, r *report) {
-	for _, msg := range utilvalidation.IsQualifiedName(key) {
-		r.errorf(path, "", "%q is no label key: %s", key, brief(msg))
+	r.invalid(path, "label key", key, utilvalidation.IsQualifiedName(key))
+	r.invalid(path, "label value", value, utilvalidation.IsValidLabelValue(value))
+}
+
+// invalid records that value is no such thing, for each rule of the validation
+// library that it breaks. The rule is the way out.
+func (r *report) invalid(path, what, value string, rules []string) {
+	if value == "" && len(rules) > 0 {
+		r.errorf(path, "write a "+what, "is missing")
+		return
 	}
-	for _, msg := range utilvalidation.IsValidLabelValue(value) {
-		r.errorf(path, "", "%q is no label value: %s", value, brief(msg))
+	for _, rule := range rules {
+		r.errorf(path, brief(rule), "%q is no %s", value, what)
 	}
+}
+
+// oneOf is the hint for a word that is none of known: the one that was meant,
+// or all of them.
+func oneOf(word string, known []string) string {
+	if best := nearest(word, known); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return "write " + joinWords(known, "or")
 }
 
 // brief cuts the regular expression off a message of the validation library.

@@ -1,0 +1,58 @@
+package policy_test
+
+// outOfRange are values, in YAML, that a field may not have although they are
+// of its type. A field whose every value is good has an empty row.
+var outOfRange = map[string][]string{
+	"JobPolicy.apiVersion": {"v1", "quartermaster.dev/v1"},
+	"JobPolicy.kind":       {"Policy", "jobpolicy"},
+	"JobPolicy.name":       {"Deploy", "a.b"},
+	"JobPolicy.mode":       {"audit", "DryRun"},
+
+	"Match.projectIDs[]":       {"0", "-1"},
+	"Match.rootNamespaceIDs[]": {"0", "-1"},
+	"Match.runnerNames[]":      {`"-"`, `"0"`},
+	"Match.namespaces[]":       {"Team-A", "team_a", `"[a-z]"`, "a/b"},
+
+	"Subject.kind":      {"serviceaccount", "Role"},
+	"Subject.apiGroup":  {"v1"},
+	"Subject.name":      {"system:serviceaccount:dev:gitlab-runner", "Gitlab_Runner"},
+	"Subject.namespace": {"Dev"},
+
+	"LabelSelector.matchLabels[]":       {`"a b"`},
+	"LabelSelectorRequirement.key":      {`"a b"`},
+	"LabelSelectorRequirement.operator": {"in", "Equals"},
+	"LabelSelectorRequirement.values[]": {`"a b"`},
+	"SecretMount.name":                  {"Dev_Key"},
+	"SecretMount.preset":                {"scw", "Scaleway", "gcp"},
+	"SecretMount.home":                  {"root", "/home/", "/home/$USER", "/home/a:b", "/usr", "~"},
+	"SecretMount.key":                   {"a/b", "known_hosts"},
+	"SecretMount.mountPath":             {"etc/npm", "/etc/npm/", "/etc/../root", "/", "/usr/bin", "/var", "/etc/a:b"},
+	"SecretMount.subPath":               {"/ca.crt", "../ca.crt", "..data", "a:b"},
+	"SecretMount.defaultMode":           {"440", "600", "-1", "01000"},
+	"SecretMount.containers[]":          {"svc-0", "init-permissions"},
+	"KeyToPath.key":                     {"a/b", "a b"},
+	"KeyToPath.path":                    {"/a", "../a", "a//b", "a/../../b", "..", ".", "..a"},
+	"EnvVar.name":                       {`"A=B"`, "PATH", "LD_PRELOAD", "BASH_ENV", "ENV", "CI_TOKEN", "NPM_TOKEN"},
+	"EnvVar.value":                      {},
+	"SecretKeySelector.name":            {"Npm"},
+	"SecretKeySelector.key":             {"a/b"},
+	"Inject.nodeSelector[]":             {`"a b"`},
+	"Toleration.key":                    {`"a b"`},
+	"Toleration.operator":               {"equal", "In", "Exists"},
+	"Toleration.value":                  {`"a b"`},
+	"Toleration.effect":                 {"noExecute", "Never", "NoSchedule"},
+	"Toleration.tolerationSeconds":      {},
+	"ResourceRequirements.requests[]":   {`"-1"`},
+	"ResourceRequirements.limits[]":     {`"-1"`, "100m"},
+
+	"Guardrail.apiVersion":   {"v1"},
+	"Guardrail.kind":         {"GuardRail"},
+	"Guardrail.name":         {"All Of Us"},
+	"Guardrail.namespaces[]": {"Team-A", `"[a-z]"`},
+	"Allow.secretNames[]":    {"Dev-*", `"dev-[a-z]"`},
+	"Allow.mountPaths[]":     {"root", "/root/", "/root/*"},
+	"Allow.envNames[]":       {`"A=*"`},
+	"Allow.containers[]":     {"svc-0"},
+	"Allow.nodeSelector[][]": {`"a b"`},
+	"Allow.tolerationKeys[]": {`"a b"`},
+}
