@@ -5,6 +5,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS  = -X quartermaster.dev/cmd/internal/version.version=$(VERSION)
 FUZZTIME ?= 30s
 
+# The race detector needs a C compiler.
+RACE = $(shell command -v $$(go env CC) >/dev/null && echo -race)
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -17,19 +20,20 @@ build: ## Build the binaries into bin/
 
 .PHONY: demo
 demo: ## Show a job pod before and after, on a real API server (the first build takes minutes)
-	@go run ./e2e/demo
+	@go run ./e2e/prepare ./cmd/quartermaster-webhook ./e2e/demo
+	@bin/demo
 
 .PHONY: test
-test: controlplane ## Run every test, the ones on the real API server included
-	go test -race -timeout 30m ./...
-
-.PHONY: controlplane
-controlplane: ## Build etcd and kube-apiserver into bin/, unless they are there
-	@go run ./e2e/prepare
+test: ## Run every test, the ones on the real API server included
+	@go run ./e2e/prepare $(RACE) -all ./cmd/quartermaster-webhook
+	go test $(RACE) -timeout 30m ./...
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
-	@go run ./e2e/fuzz -time $(FUZZTIME)
+	go test ./policy -run '^$$' -fuzz '^FuzzCompile$$' -fuzztime $(FUZZTIME)
+	go test ./policy -run '^$$' -fuzz '^FuzzDecodePod$$' -fuzztime $(FUZZTIME)
+	go test ./policy -run '^$$' -fuzz '^FuzzDecide$$' -fuzztime $(FUZZTIME)
+	go test ./webhook -run '^$$' -fuzz '^FuzzDecodeReview$$' -fuzztime $(FUZZTIME)
 
 .PHONY: lint
 lint: ## Check format, vet and lint

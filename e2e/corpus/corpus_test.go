@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"quartermaster.dev/e2e/cluster"
+	"quartermaster.dev/e2e/internal/build"
 	"quartermaster.dev/e2e/release"
 	"quartermaster.dev/policy"
 	"quartermaster.dev/policy/policytest"
@@ -80,7 +81,7 @@ func stop(t *testing.T, s interface{ Stop() error }) {
 
 func install(t *testing.T, plane *cluster.Cluster, o release.Options) *release.Release {
 	t.Helper()
-	o.Race, o.Out = true, os.Stderr
+	o.Race, o.Out = build.RaceDetector(t.Context()) == nil, os.Stderr
 	r, err := release.Install(t.Context(), plane, o)
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
-	s.say("The webhook server runs at %s as %s/%s and may read ConfigMaps, nothing else.",
+	s.say("The webhook server runs at %s as %s/%s and may read ConfigMaps and write Events, nothing else.",
 		installed.URL, installed.Namespace, installed.ServiceAccount)
 
 	if err := play(ctx, s, plane, installed); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
+
+	"quartermaster.dev/e2e/internal/guard"
 )
 
 // A goCommand is one call of the go command that counts what the go command says it is doing.
@@ -29,23 +29,35 @@ type goCommand struct {
 // maxComplaints bounds how much of the go command's output an error repeats.
 const maxComplaints = 40
 
-// run runs the command until it ends and returns its standard output. Cancelling ctx interrupts the go command and
-// every compiler and linker it has started.
+// run runs the command until it ends and returns its standard output. Cancelling ctx ends the go command and every
+// compiler and linker that it has started.
 func (c *goCommand) run(ctx context.Context) (stdout []byte, err error) {
-	// An interrupted go command leaves its temporary files behind.
+	command, err := exec.LookPath("go")
+	if err != nil {
+		return nil, fmt.Errorf("the go command is not on PATH; install the Go release that go.mod names: %w", err)
+	}
+	// An interrupted go command leaves its temporary files behind, and one whose caller is killed would build on.
 	temporary, err := os.MkdirTemp("", "quartermaster-build-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(temporary)
-	cmd := exec.CommandContext(ctx, "go", c.args...)
+	watch, err := guard.Watch(temporary)
+	if err != nil {
+		return nil, err
+	}
+	defer watch.Relieve()
+	if command, err = watch.Wrap(command); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, command, c.args...)
 	cmd.Dir = c.dir
 	// A go.work of the user's around the repository must not decide which versions are built.
 	cmd.Env = slices.Concat(os.Environ(), []string{"GOWORK=off", "GOTMPDIR=" + temporary}, c.env)
-	// In a process group of its own the whole tree can be told to end; a terminal's Ctrl-C reaches it through ctx.
+	// In a process group of its own the whole tree can be ended; a terminal's Ctrl-C reaches it through ctx. Both caches of
+	// the go command are made to survive that.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
-	cmd.WaitDelay = 5 * time.Second
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	pipe, err := cmd.StderrPipe()
@@ -53,15 +65,11 @@ func (c *goCommand) run(ctx context.Context) (stdout []byte, err error) {
 		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return nil, fmt.Errorf("the go command is not on PATH; install the Go release that go.mod names: %w", err)
-		}
 		return nil, err
 	}
 	complaints := c.listen(pipe)
 	err = cmd.Wait()
 	if ctx.Err() != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not heed the interrupt
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {

@@ -21,7 +21,8 @@ const watcher = `
 trap '' HUP INT TERM
 read -r relieved && exit
 for file in "$1"/*.pid; do
-	kill -KILL "$(cat "$file")"
+	pid=$(cat "$file")
+	kill -KILL "-$pid" || kill -KILL "$pid"
 done 2>/dev/null
 rm -rf -- "$1"
 `
@@ -49,7 +50,7 @@ func Watch(dir string) (*Guard, error) {
 }
 
 // Wrap returns a program that does what binary does, in the same process, and is watched from its first moment: before
-// it becomes binary it writes its process ID into the folder.
+// it becomes binary it writes its process ID into the folder. Where it leads a process group, all of that is killed with it.
 func (g *Guard) Wrap(binary string) (program string, err error) {
 	program = filepath.Join(g.dir, filepath.Base(binary))
 	script := fmt.Sprintf("#!/bin/sh\necho $$ > %s\nexec %s \"$@\"\n", quote(program+".pid"), quote(binary))

@@ -1,0 +1,119 @@
+// Command bench measures what Quartermaster costs the creation of a job pod, on a real API server:
+//
+//	go run ./e2e/bench
+//
+// Recorded job pods are created, as dry runs, in namespaces that differ in who changes the pods there: nobody, a webhook that
+// does no work, a MutatingAdmissionPolicy, or Quartermaster. Requests to all of them take turns, so that whatever else the
+// machine does falls on all alike, and what counts is the ratio to the webhook that does no work: no webhook can be faster.
+// With -soak it runs Quartermaster alone at half of its saturation and looks for growth.
+//
+// Reading order: run (below), who takes part (variants.go, floor.go, mapolicy.go), what is measured (latency.go,
+// throughput.go), the tables (table.go), and the soak (soak.go).
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"quartermaster.dev/e2e/cluster"
+	"quartermaster.dev/e2e/internal/load"
+	"quartermaster.dev/e2e/release"
+)
+
+func main() {
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command line.
+type options struct {
+	rounds     int
+	requests   int
+	creators   int
+	concurrent int
+	pods       string
+	soak       time.Duration
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.rounds, "rounds", 7, "how often everything is measured; figures are medians over the rounds")
+	flags.IntVar(&o.requests, "requests", 200, "pods created in each namespace in a round, one at a time")
+	flags.IntVar(&o.creators, "creators", 16, "how many create pods at the same time, for the throughput")
+	flags.IntVar(&o.concurrent, "concurrent", 800, "pods that they create in each namespace in a round")
+	flags.StringVar(&o.pods, "pods", "attach,attach-services,many-variables", "recorded pods to create")
+	flags.DurationVar(&o.soak, "soak", 0, "run only Quartermaster, for so long, at half of its saturation while policies change")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("bench takes no arguments, not %q", flags.Args())
+	case o.rounds < 1 || o.requests < 1 || o.creators < 1 || o.concurrent < o.creators:
+		return o, errors.New("-rounds, -requests and -creators must be 1 or more, and -concurrent no less than -creators")
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	var recordings []*load.Recording
+	for name := range strings.SplitSeq(o.pods, ",") {
+		recording, err := load.Recorded(name)
+		if err != nil {
+			return err
+		}
+		recordings = append(recordings, recording)
+	}
+	fmt.Fprintln(stderr, "starting etcd, kube-apiserver and Quartermaster")
+	plane, err := cluster.Start(ctx, cluster.Options{Out: stderr})
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, plane.Stop()) }()
+	installed, err := release.Install(ctx, plane, release.Options{
+		Values: map[string]any{"shutdown": map[string]any{"drainSeconds": 0}}, // nobody is left to be served at the end
+		Out:    stderr,
+	})
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, installed.Stop()) }()
+	if err := describe(ctx, stdout, plane); err != nil {
+		return interrupted(ctx, err)
+	}
+	if o.soak > 0 {
+		return interrupted(ctx, soak(ctx, &o, plane, installed, recordings, stdout, stderr))
+	}
+	return interrupted(ctx, compare(ctx, &o, plane, installed, recordings, stdout, stderr))
+}
+
+// interrupted is err, or a plain word where the reason is that somebody has asked the program to end.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted; everything that was started has been ended")
+	}
+	return err
+}
