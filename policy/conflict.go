@@ -2,35 +2,62 @@ package policy
 
 import "slices"
 
-// Conflicts are the pairs of policies of the set that refuse every plain job
-// pod that both match: found where the policies are written, not in a job log.
-// Pairs whose conditions exclude each other are none. With a source, only pairs
-// with one of its policies are looked at.
+// Conflicts are the policies of the set that refuse every plain job pod that
+// they match, and the pairs that refuse every one that both match: found where
+// the policies are written, not in a job log. Pairs whose conditions exclude
+// each other are none. With a source, only its own policies, and pairs with one
+// of them, are looked at.
 func (s *Set) Conflicts(source *Source) []Problem {
-	pod := &Pod{Spec: PodSpec{Containers: []Container{{Name: containerBuild}, {Name: containerHelper}, {Name: "service"}}}}
 	var problems []Problem
+	alone := make([][]Problem, len(s.policies))
 	for i, b := range s.policies {
-		for _, a := range s.policies[:i] {
+		alone[i] = s.refusals(b)
+		if (source == nil || b.source == source) && b.match.canMeet(s.namespace) {
+			for _, p := range alone[i] {
+				problems = append(problems, because("a plain job pod that this matches is refused: ", p))
+			}
+		}
+		for j, a := range s.policies[:i] {
 			if source != nil && a.source != source && b.source != source {
 				continue
 			}
 			if a.audit || b.audit || !a.match.canMeet(s.namespace) || !b.match.canMeet(s.namespace) || a.match.excludes(&b.match) {
 				continue
 			}
-			d := Decision{Kind: JobPod}
-			p := newPlan(&Request{Namespace: s.namespace, Pod: pod}, &d)
-			p.apply(a, nil)
-			known := len(d.Refusals)
-			p.apply(b, nil)
-			p.checkResources()
-			for _, refusal := range d.Refusals[known:] {
-				refusal.Severity = Warning
-				refusal.Message = "a pod that this and " + a.origin + " match is refused: " + refusal.Message
-				problems = append(problems, refusal)
+			both := slices.DeleteFunc(s.refusals(a, b), func(p Problem) bool {
+				return slices.Contains(alone[i], p) || slices.Contains(alone[j], p)
+			})
+			for _, p := range both {
+				other := a.origin
+				if p.Document == a.origin {
+					other = b.origin
+				}
+				problems = append(problems, because("a pod that this and "+other+" match is refused: ", p))
 			}
 		}
 	}
 	return problems
+}
+
+// because is a problem with words before its message.
+func because(words string, p Problem) Problem {
+	p.Message = words + p.Message
+	return p
+}
+
+// refusals are why a plain job pod is refused under policies together.
+func (s *Set) refusals(policies ...*compiled) []Problem {
+	pod := &Pod{Spec: PodSpec{Containers: []Container{{Name: containerBuild}, {Name: containerHelper}, {Name: "service"}}}}
+	d := Decision{Kind: JobPod}
+	p := newPlan(&Request{Namespace: s.namespace, Pod: pod}, &d)
+	for _, c := range policies {
+		p.apply(c, nil)
+	}
+	p.checkTogether(policies)
+	for i := range d.Refusals {
+		d.Refusals[i].Severity = Warning
+	}
+	return d.Refusals
 }
 
 // canMeet tells whether the policy is for the namespace at all.

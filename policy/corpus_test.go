@@ -13,7 +13,7 @@ import (
 	"quartermaster.dev/policy/policytest"
 )
 
-var update = flag.Bool("update", false, "rewrite want.yaml and notes.txt of the corpus with what Decide says")
+var update = flag.Bool("update", false, "rewrite what the code says: want.yaml and notes.txt of the corpus, schematest/broken.txt, the tables of README.md and the JSON Schema")
 
 // TestCorpus runs every case of testdata through Decide.
 func TestCorpus(t *testing.T) {
@@ -26,6 +26,8 @@ func TestCorpus(t *testing.T) {
 			if diff := cmp.Diff(c.Request(t), req); diff != "" {
 				t.Errorf("Decide modified its input:\n%s", diff)
 			}
+			checkOutcome(t, &d)
+			checkTexts(t, &d)
 			answer := policytest.Answer{Refusal: d.Message()}
 			if d.Outcome != policy.Refused {
 				answer.Pod = apply(t, c.Object, d.Additions)

@@ -99,7 +99,7 @@ func Decide(req Request, set *Set) Decision {
 		}
 		d.Verdicts = append(d.Verdicts, v)
 	}
-	plan.checkResources()
+	plan.checkTogether(enforced)
 	d.conclude(plan)
 	if len(audited) > 0 {
 		d.audit(&req, obstacles, enforced, audited)
@@ -119,7 +119,7 @@ func (d *Decision) audit(req *Request, obstacles []*obstacle, enforced, audited 
 	for _, c := range audited {
 		plan.apply(c, obstacles)
 	}
-	plan.checkResources()
+	plan.checkTogether(slices.Concat(enforced, audited))
 	shadow.Refusals = slices.DeleteFunc(shadow.Refusals, func(p Problem) bool { return slices.Contains(d.Refusals, p) })
 	if len(shadow.Refusals) == 0 {
 		d.WouldAdd = plan.additions[known:]

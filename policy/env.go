@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
@@ -107,6 +108,12 @@ func (c *compiled) askedEnv() []string {
 		}
 	}
 	return names
+}
+
+// sets tells whether the pod's variable is one that the policy sets itself, as
+// it is when its pod is decided on again.
+func (c *compiled) sets(have *podEnvVar) bool {
+	return slices.ContainsFunc(c.inject.Env, func(e EnvVar) bool { return e.Name == have.name && e.same(have) })
 }
 
 // inPod is build's variable of that name, as the pod comes, or nil. It must be

@@ -37,6 +37,9 @@ const (
 const (
 	containerBuild  = "build"
 	containerHelper = "helper"
+
+	labelOS = "kubernetes.io/os"
+	windows = "windows"
 )
 
 // neverRefused tells whether the pod is admitted whatever is wrong: the runner
@@ -152,7 +155,7 @@ func isSuspend(req *Request) bool {
 }
 
 func isWindows(req *Request) bool {
-	return req.Pod.Spec.OS.Name == "windows" || req.Pod.Spec.NodeSelector["kubernetes.io/os"] == "windows"
+	return req.Pod.Spec.OS.Name == windows || req.Pod.Spec.NodeSelector[labelOS] == windows
 }
 
 func isSteps(req *Request) bool {

@@ -73,6 +73,24 @@ func (p *plan) apply(c *compiled, obstacles []*obstacle) bool {
 	return true
 }
 
+// checkTogether refuses what policies only do together: a request of the one
+// above a limit of the other, and a preset on nodes of Windows, which would be
+// refused when the pod that came out is decided on.
+func (p *plan) checkTogether(policies []*compiled) {
+	p.checkResources()
+	place := p.nodeSelector[labelOS]
+	if place.value != windows {
+		return
+	}
+	for _, c := range policies {
+		if c.handsPreset() && !p.decision.Kind.withholds() {
+			p.refuse(c, "spell the Secret out with mountPath, or hand it to other jobs",
+				"%s cannot be handed out: %s sends the pod to nodes of Windows, and presets know the paths of Linux only",
+				joinWords(c.credentials(), "and"), place.policy)
+		}
+	}
+}
+
 // refuse records a reason to refuse the pod.
 func (p *plan) refuse(c *compiled, hint, format string, args ...any) {
 	p.decision.Refusals = append(p.decision.Refusals, Problem{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity tells what a [Problem] means for the document it was found in.
@@ -47,7 +48,9 @@ type Problem struct {
 	Hint string
 }
 
-// String is the problem on one line: document, path, message and hint.
+// String is the problem on one line: document, path, message and hint. A name
+// in it may be any text, as long as the document or pod that holds it was not
+// checked yet, and is shown without what would break the line or a terminal.
 func (p Problem) String() string {
 	var b strings.Builder
 	for _, s := range []string{p.Document, p.Path} {
@@ -61,7 +64,12 @@ func (p Problem) String() string {
 		b.WriteString("; ")
 		b.WriteString(p.Hint)
 	}
-	return b.String()
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, b.String())
 }
 
 // HasErrors tells whether any of problems is an [Error].

@@ -108,20 +108,23 @@ func (p *plan) mountsOf(container int) []mount {
 func (p *plan) collide(c *compiled, s *secret, dir string, container int, mode int32) (*mount, bool) {
 	var there *mount
 	name := p.req.Pod.Spec.Containers[container].Name
-	for i, m := range p.mountsOf(container) {
+	refuse := func(m *mount, format string, args ...any) {
 		what := fmt.Sprintf("container %s: Secret %q is to be mounted at %s", name, s.name, dir)
+		p.refuse(c, p.wayOut(m), "%s, %s", what, fmt.Sprintf(format, args...))
+	}
+	for i, m := range p.mountsOf(container) {
 		switch {
 		case m.path == dir && m.secret == s.name:
 			there = &p.mounts[container][i]
 			p.noteMounted(c, s, there, mode)
 		case m.path == dir:
-			p.refuse(c, p.wayOut(&m), "%s, where %s is", what, m.describe())
+			refuse(&m, "where %s is", m.describe())
 			return nil, false
 		case within(m.path, dir):
-			p.refuse(c, p.wayOut(&m), "%s, and %s is mounted below it at %s", what, m.describe(), m.path)
+			refuse(&m, "and %s is mounted below it at %s", m.describe(), m.path)
 			return nil, false
 		case within(dir, m.path) && m.tree:
-			p.refuse(c, p.wayOut(&m), "%s, below %s at %s, which is read-only", what, m.describe(), m.path)
+			refuse(&m, "below %s at %s, which is read-only", m.describe(), m.path)
 			return nil, false
 		}
 	}
@@ -220,7 +223,7 @@ func (p *plan) addPresetEnv(c *compiled, s *secret, dir string, nonRoot bool, mo
 		p.note(c, "build does not run as root, so the files of Secret %q have the mode %#o: %s", s.name, mode, s.preset.needsExactMode)
 	}
 	for _, name := range s.preset.overrides {
-		if p.inPod(name) != nil {
+		if have := p.inPod(name); have != nil && !c.sets(have) {
 			p.warn(c, "take it out of .gitlab-ci.yml", "the job sets %s, which overrides that field of Secret %q", name, s.name)
 		}
 	}

@@ -133,9 +133,9 @@ func (s *shaper) scalar(n *yaml.Node, t reflect.Type, path string) any {
 		if n.Kind == yaml.ScalarNode && (tag == "!!str" || tag == "!!timestamp") {
 			return n.Value
 		}
-		hint := ""
-		if n.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float" || tag == "!!bool") {
-			hint = "put it in quotes"
+		hint := "put it in quotes"
+		if n.Kind != yaml.ScalarNode {
+			hint = "write a single value"
 		}
 		s.report.errorf(path, hint, "must be a string, not %s", nodeKind(n))
 	case reflect.Bool:
@@ -198,7 +198,7 @@ func nodeKind(n *yaml.Node) string {
 	case "!!bool":
 		return "true or false"
 	default:
-		return "that"
+		return "a value with a tag"
 	}
 }
 

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"quartermaster.dev/policy"
 	"quartermaster.dev/policy/policytest"
@@ -15,7 +16,7 @@ func (w *world) configMap(i int) policy.ConfigMap {
 	if w.one(3) {
 		cm.Namespace, cm.System = policytest.SystemNamespace, true
 	}
-	for j := range 1 + w.n(3) {
+	for j := range 1 + w.n(2) {
 		key := w.pick("a.yaml", "b.yaml")
 		cm.Data[key] += w.document(cm.System, j) + "\n---\n"
 	}
@@ -27,7 +28,7 @@ func (w *world) document(system bool, i int) string {
 	doc := map[string]any{"apiVersion": policy.APIVersion, "kind": policy.KindJobPolicy, "name": fmt.Sprint("doc-", i)}
 	if system && w.one(4) {
 		doc["kind"] = policy.KindGuardrail
-		doc["allow"] = w.keep(map[string]any{
+		doc["allow"] = without0(map[string]any{
 			"secretNames": []string{"dev*", "other"}[:1+w.n(2)], "mountPaths": w.rarely(func() any { return []string{"/etc", "/root"} }),
 			"nodeSelector": w.rarely(func() any { return map[string]any{"example.com/a": []string{"*"}} }),
 		})
@@ -35,7 +36,7 @@ func (w *world) document(system bool, i int) string {
 		doc["match"], doc["inject"] = w.match(system), w.inject()
 		doc["mode"] = w.pick(policy.ModeEnforce, policy.ModeEnforce, policy.ModeAudit)
 	}
-	if w.one(16) {
+	if w.one(32) {
 		doc[w.pick(w.words.free...)] = w.secret()
 	}
 	data, err := json.Marshal(doc)
@@ -65,21 +66,36 @@ func (w *world) match(system bool) map[string]any {
 }
 
 func (w *world) inject() map[string]any {
-	return without0(map[string]any{
-		"secrets": some(w, 2, w.secretMount),
-		"env": some(w, 2, func() any {
-			if w.one(3) {
-				return map[string]any{"name": w.pick(w.words.envNames...), "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": w.pick(w.words.secretNames...), "key": "k"}}}
-			}
-			return map[string]any{"name": w.pick(w.words.envNames...), "value": w.secret()}
-		}),
-		"nodeSelector": w.selector(),
-		"tolerations":  some(w, 2, w.toleration),
-		"resources": w.rarely(func() any {
-			amounts := map[string]any{"requests": map[string]any{"cpu": w.pick("1", "500m", "2")}, "limits": map[string]any{"cpu": w.pick("2", "3")}}
-			return map[string]any{w.pick("build", "helper", "services"): amounts}
-		}),
+	inject := map[string]any{"nodeSelector": map[string]any{"example.com/c": "x"}}
+	if w.n(2) == 0 {
+		inject["nodeSelector"] = w.selector()
+	}
+	inject["secrets"] = distinct(some(w, 2, w.secretMount), "mountPath")
+	inject["env"] = distinct(some(w, 2, w.envVar), "name")
+	inject["tolerations"] = distinct(some(w, 2, w.toleration), "key")
+	inject["resources"] = w.rarely(func() any {
+		amounts := map[string]any{"requests": map[string]any{"cpu": w.pick("1", "500m", "2")}, "limits": map[string]any{"cpu": w.pick("2", "3")}}
+		return map[string]any{w.pick("build", "helper", "services"): amounts}
 	})
+	return without0(inject)
+}
+
+// distinct are the items that differ in a member: a policy that says a thing
+// twice is broken, and most are not.
+func distinct(items []any, member string) []any {
+	seen := map[any]bool{}
+	return slices.DeleteFunc(items, func(item any) bool {
+		value := item.(map[string]any)[member]
+		defer func() { seen[value] = true }()
+		return seen[value]
+	})
+}
+
+func (w *world) envVar() any {
+	if w.one(3) {
+		return map[string]any{"name": w.pick(w.words.envNames...), "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": w.pick(w.words.secretNames...), "key": "k"}}}
+	}
+	return map[string]any{"name": w.pick(w.words.envNames...), "value": w.secret()}
 }
 
 func (w *world) secretMount() any {

@@ -2,7 +2,6 @@ package policy_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"quartermaster.dev/policy"
@@ -14,7 +13,6 @@ import (
 type world struct {
 	choices []byte
 	words   words
-	secrets int
 
 	namespace, user string
 	groups          []string
@@ -46,14 +44,14 @@ func newWorld(data []byte, w words) *world {
 	x := &world{choices: data, words: w, namespace: "dev"}
 	x.user = x.pick("system:serviceaccount:dev:gitlab-runner", "system:serviceaccount:dev:jobs", "admin", "")
 	x.groups = []string{"system:authenticated"}
+	for i := range 1 + x.n(3) {
+		x.configMaps = append(x.configMaps, x.configMap(i))
+	}
 	object, err := json.Marshal(x.pod())
 	if err != nil {
 		panic(err)
 	}
 	x.object = object
-	for i := range 1 + x.n(4) {
-		x.configMaps = append(x.configMaps, x.configMap(i))
-	}
 	return x
 }
 
@@ -74,18 +72,15 @@ func (w *world) pick(from ...string) string { return from[w.n(len(from))] }
 
 // some are up to n things.
 func some[T any](w *world, n int, f func() T) []T {
-	var list []T
+	list := []T{}
 	for range w.n(n + 1) {
 		list = append(list, f())
 	}
 	return list
 }
 
-// secret is a value that nothing may tell, other each time.
-func (w *world) secret() string {
-	w.secrets++
-	return fmt.Sprintf("hunter2-%d %s", w.secrets, w.pick(w.words.free...))
-}
+// secret is a value that nothing may tell.
+func (w *world) secret() string { return "hunter2 " + w.pick(w.words.free...) }
 
 // object is a JSON object with what keyed gives; members that are nil are left
 // out, or null once in a while.
@@ -204,6 +199,9 @@ func (w *world) volumes() any {
 
 func (w *world) selector() any {
 	selector := map[string]any{}
+	if w.one(8) {
+		selector["kubernetes.io/os"] = w.pick("linux", "windows")
+	}
 	for range w.n(3) {
 		selector["example.com/"+w.pick(w.words.names...)] = w.pick(w.words.values...)
 	}
