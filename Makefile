@@ -30,10 +30,12 @@ test: ## Run every test, the ones on the real API server included
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
-	go test ./policy -run '^$$' -fuzz '^FuzzCompile$$' -fuzztime $(FUZZTIME)
-	go test ./policy -run '^$$' -fuzz '^FuzzDecodePod$$' -fuzztime $(FUZZTIME)
-	go test ./policy -run '^$$' -fuzz '^FuzzDecide$$' -fuzztime $(FUZZTIME)
-	go test ./webhook -run '^$$' -fuzz '^FuzzDecodeReview$$' -fuzztime $(FUZZTIME)
+	go test ./policy -run '^$$' -fuzz '^FuzzCompile$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
+	go test ./policy -run '^$$' -fuzz '^FuzzDecodePod$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
+	go test ./policy -run '^$$' -fuzz '^FuzzReadManifest$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
+	go test ./policy -run '^$$' -fuzz '^FuzzDecide$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
+	go test ./policy -run '^$$' -fuzz '^FuzzRefusalText$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
+	go test ./webhook -run '^$$' -fuzz '^FuzzDecodeReview$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
 .PHONY: lint
 lint: ## Check format, vet and lint

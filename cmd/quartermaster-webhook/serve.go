@@ -119,9 +119,18 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 }
 
 func newLog(o *options, stderr io.Writer) *slog.Logger {
-	handlerOptions := &slog.HandlerOptions{Level: o.logLevel}
+	handlerOptions := &slog.HandlerOptions{Level: o.logLevel, ReplaceAttr: readable}
 	if o.logFormat == "text" {
 		return slog.New(slog.NewTextHandler(stderr, handlerOptions))
 	}
 	return slog.New(slog.NewJSONHandler(stderr, handlerOptions))
+}
+
+// readable prints what controller-runtime says of a failed readiness check; its
+// type has no exported field, and JSON shows none.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == "statuses" {
+		return slog.String(a.Key, fmt.Sprintf("%+v", a.Value.Any()))
+	}
+	return a
 }
