@@ -174,9 +174,25 @@ func (s *Source) compileJobPolicy(doc *yaml.Node, r *report) {
 		validateJobPolicy(&p, c, r)
 		if !HasErrors(r.problems) {
 			c.asksEnv = c.askedEnv()
+			c.slim()
 			s.policies = append(s.policies, c)
 		}
 	}
+}
+
+// slim gives back what a decoder took in advance, and what is compiled into
+// secrets: there may be ten thousand policies.
+func (c *compiled) slim() {
+	c.inject.Secrets = nil
+	c.inject.Env, c.inject.Tolerations = clip(c.inject.Env), clip(c.inject.Tolerations)
+	c.match.createdBy, c.match.labels = clip(c.match.createdBy), clip(c.match.labels)
+}
+
+func clip[T any](list []T) []T {
+	if len(list) == cap(list) {
+		return list
+	}
+	return append(make([]T, 0, len(list)), list...)
 }
 
 func (s *Source) compileGuardrail(doc *yaml.Node, r *report) {

@@ -80,11 +80,6 @@ func (m *matcher) excludes(other *matcher) bool {
 	})
 }
 
-func overlap(a, b map[string]bool) bool {
-	for v := range a {
-		if b[v] {
-			return true
-		}
-	}
-	return false
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(v string) bool { return slices.Contains(b, v) })
 }

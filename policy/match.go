@@ -52,7 +52,7 @@ type matcher struct {
 // labelCondition holds when a label has one of some values.
 type labelCondition struct {
 	condition, label, since string
-	values                  map[string]bool
+	values                  []string
 	want                    string
 }
 
@@ -85,7 +85,7 @@ func (m *matcher) mismatches(req *Request, kind Kind) []Mismatch {
 
 func (c *labelCondition) check(pod *Pod) (Mismatch, bool) {
 	value := pod.Metadata.Labels[c.label]
-	if c.values[value] {
+	if slices.Contains(c.values, value) {
 		return Mismatch{}, true
 	}
 	got := fmt.Sprintf("%q (label %s)", value, c.label)

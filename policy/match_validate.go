@@ -57,8 +57,7 @@ func (m *matcher) addIDs(path, label, since string, ids []int64, r *report) {
 	if len(ids) == 0 {
 		emptyList(path, r)
 	}
-	c := labelCondition{condition: path, label: label, since: since, values: map[string]bool{}}
-	var want []string
+	c := labelCondition{condition: path, label: label, since: since}
 	for i, id := range ids {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		switch {
@@ -68,14 +67,13 @@ func (m *matcher) addIDs(path, label, since string, ids []int64, r *report) {
 			r.errorf(at, "write the ID that GitLab shows", "%d is no ID", id)
 		}
 		value := strconv.FormatInt(id, 10)
-		if c.values[value] {
+		if slices.Contains(c.values, value) {
 			r.warnf(at, "take one out", "%d is listed twice", id)
 		}
-		c.values[value] = true
-		want = append(want, value)
+		c.values = append(c.values, value)
 	}
 	noteRunner(&c, r)
-	c.want = joinWords(want, "or")
+	c.want = joinWords(c.values, "or")
 	m.labels = append(m.labels, c)
 }
 
@@ -87,7 +85,7 @@ func (m *matcher) addRunnerNames(names []string, r *report) {
 	if len(names) == 0 {
 		emptyList(path, r)
 	}
-	c := labelCondition{condition: path, label: labelRunnerName, since: "17.9", values: map[string]bool{}}
+	c := labelCondition{condition: path, label: labelRunnerName, since: "17.9"}
 	for i, name := range names {
 		value, hint := sanitizeLabel(name), "give the runner a name with letters or digits"
 		switch value {
@@ -96,7 +94,7 @@ func (m *matcher) addRunnerNames(names []string, r *report) {
 		case "0":
 			r.errorf(fmt.Sprintf("%s[%d]", path, i), hint, "0 stands for unknown and never matches")
 		}
-		c.values[value] = true
+		c.values = append(c.values, value)
 	}
 	noteRunner(&c, r)
 	c.want = quotedList(names, "or")

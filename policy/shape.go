@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -163,9 +164,16 @@ type jsonField struct {
 	required bool
 }
 
+// fieldsOf are the jsonFields of each type that there was: finding them out
+// took a third of the time of compiling.
+var fieldsOf sync.Map
+
 // jsonFields are a struct's fields by their JSON names, those of embedded
 // structs included.
 func jsonFields(t reflect.Type) map[string]jsonField {
+	if fields, ok := fieldsOf.Load(t); ok {
+		return fields.(map[string]jsonField)
+	}
 	fields := map[string]jsonField{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -173,6 +181,7 @@ func jsonFields(t reflect.Type) map[string]jsonField {
 			fields[name] = jsonField{f.Type, !strings.Contains(options, "omitempty")}
 		}
 	}
+	fieldsOf.Store(t, fields)
 	return fields
 }
 

@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -32,6 +34,9 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	logger := logr.FromSlogHandler(log.Handler())
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	// Garbage may take half of what is in use instead of as much again: what is
+	// in use is policies, there may be many, and answering makes little garbage.
+	debug.SetGCPercent(50)
 
 	config, err := restConfig(o.kubeconfig)
 	if err != nil {
@@ -43,7 +48,10 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	}
 	server := mgr.GetWebhookServer() // and no other way: this is what makes the manager start it
 
-	clientset, err := kubernetes.NewForConfigAndClient(config, mgr.GetHTTPClient())
+	compact := rest.CopyConfig(config)
+	compact.ContentType = runtime.ContentTypeProtobuf
+	compact.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	clientset, err := kubernetes.NewForConfigAndClient(compact, mgr.GetHTTPClient())
 	if err != nil {
 		return err
 	}
@@ -56,7 +64,10 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 		Policies: store, JobLabel: o.jobLabel, Log: log, Metrics: counted, Reporter: reporter,
 	}))
 	server.Register("/validate", drain.Handler(&webhook.Validator{Store: store, Log: log}))
-	watch := func(ctx context.Context) error { return webhook.Watch(ctx, mgr.GetCache(), store, reporter) }
+	watch := func(ctx context.Context) error {
+		webhook.Watch(ctx, clientset.CoreV1().RESTClient(), store, reporter)
+		return nil
+	}
 	err = errors.Join(
 		mgr.Add(manager.RunnableFunc(watch)),
 		mgr.AddHealthzCheck("alive", func(*http.Request) error { return nil }),
@@ -78,7 +89,6 @@ func newManager(config *rest.Config, o *options, logger logr.Logger) (ctrl.Manag
 	shutdown := 30 * time.Second
 	return ctrl.NewManager(config, ctrl.Options{
 		Logger: logger,
-		Cache:  webhook.CacheOptions(),
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Host: o.host, Port: o.port, CertDir: o.certDir,
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) {

@@ -1,97 +1,186 @@
 package main
 
 import (
-	"fmt"
-	"slices"
-	"strings"
+	"encoding/json"
 
+	"github.com/spf13/cobra"
+
+	"quartermaster.dev/cmd/internal/explain"
 	"quartermaster.dev/policy"
 )
 
-// remark prints what is wrong with the manifests of policies, and fails where
-// it cannot be told what they would do: they are broken, or two are of one name.
-func (p *policies) remark(s streams) error {
-	for _, f := range p.files {
-		for _, problem := range f.Problems {
-			problem.Document = strings.TrimSuffix(f.name+": "+problem.Document, ": ")
-			if problem.Severity == policy.Error || strings.HasPrefix(problem.Message, isAlsoIn) {
-				hint := problem.Hint
-				problem.Hint = ""
-				return inputErrorf(hint, "%s", problem)
-			}
-			s.problem(problem)
+// explainOptions are the flags of explain.
+type explainOptions struct {
+	podOptions
+	// fromCluster reads policies, and what else there is to know, from a cluster.
+	fromCluster bool
+	cluster     clusterOptions
+	// livePod is the name of a pod of the cluster, in place of a file.
+	livePod string
+	// output is text or json.
+	output string
+}
+
+const explainLong = `Explain decides on a pod as the webhook would and says why: the verdict first,
+then for each policy of the namespace, and each cluster-wide one, whether it
+applies, which condition failed, what it adds, what the pod has already and
+what is withheld. A refusal is shown as the job log shows it. The value of a
+variable is never shown.
+
+With --from-cluster it reads the policies and guardrails that are in force, with
+your kubeconfig and your rights, and looks further: whether the API server asks
+Quartermaster about this pod at all (webhooks registered, namespace not opted
+out, server reachable), and whether each Secret and key is there that a policy
+which matches names. Of a Secret whose keys matter it fetches the whole, keeps
+the names of the keys, and shows nothing else. What you may not read is said, and
+which right is missing. Nothing is written.
+
+Who creates a pod is not on the pod: say it with --user, or give the
+AdmissionReview. --job-label and --system-namespace default to what is registered
+in the cluster.
+
+With -o json the answer is an object. Fields and words may be added to it, and
+none changes its meaning:
+  verdict   equipped, untouched, audited or refused; from a cluster also
+            not-asked, unreachable (no answer) or stuck (a Secret is missing)
+  summary, hint   the verdict in a sentence, and what to do
+  ok        whether the exit code is 0
+  refusal   what the job log says where the policies refuse the pod
+  pod, stamp      what was asked about, and the annotation that it is given
+  policies  for each its name, source, state (applies, no-match, audit, refuses,
+            withheld, held-back, would-apply, would-refuse), mismatches, adds,
+            has, notes and secrets
+  broken, webhooks, notes   ConfigMaps that are broken; who is asked; the rest
+
+Exit codes:
+  0  the pod is created, and handed what its policies say, which may be nothing
+  1  it is not: it is refused, or nobody is asked, or the API server cannot reach
+     the webhook, or the job would wait for a Secret or key that is not there
+  2  broken input or usage, or a cluster that cannot be read`
+
+const explainExample = `  # why was this job not equipped? (a pod of the cluster, the policies in force)
+  quartermaster explain --from-cluster -n dev --pod runner-abc --user system:serviceaccount:dev:gitlab-runner
+
+  # would it be, with the policies of a repository?
+  quartermaster explain --policy policies/ -f pod.yaml --user system:serviceaccount:dev:gitlab-runner
+
+  # a review as the API server sent it brings its namespace and user
+  quartermaster explain --policy policies/ -f review.json
+
+  # in a pipeline: which policies apply
+  quartermaster explain --from-cluster -f pod.yaml -o json | jq -r '.policies[] | select(.state == "applies") | .name'`
+
+func newExplain(s streams) *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:     "explain (--policy FILE_OR_DIR | --from-cluster) -f POD",
+		Short:   "Say why a pod is equipped, refused or left alone",
+		Long:    explainLong,
+		Example: explainExample,
+		Args:    noArguments("name the pod with -f, and the policies with --policy or --from-cluster"),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd, s) },
+	}
+	o.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&o.fromCluster, "from-cluster", false, "read the policies in force, webhooks and Secrets from the cluster")
+	flags.StringVar(&o.livePod, "pod", "", "name of a pod of the cluster, in place of -f; with --from-cluster")
+	o.cluster.addFlags(flags)
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is defined above
+	}
+	return cmd
+}
+
+// validate refuses flags that do not go together.
+func (o *explainOptions) validate(cmd *cobra.Command) error {
+	if o.output != "text" && o.output != "json" {
+		return inputErrorf("write -o text or -o json", "%q is no output format", o.output)
+	}
+	if o.fromCluster && len(o.policies) > 0 {
+		return inputErrorf("leave one of them out", "--policy and --from-cluster both say where the policies are")
+	}
+	for _, name := range []string{"pod", "kubeconfig", "context"} {
+		if !o.fromCluster && cmd.Flags().Changed(name) {
+			return inputErrorf("add --from-cluster", "--%s is about a cluster, and none is to be read", name)
 		}
+	}
+	switch {
+	case o.livePod != "" && o.pod != "":
+		return inputErrorf("leave one of them out", "--pod and -f both name a pod")
+	case o.pod == "" && o.livePod == "" && o.fromCluster:
+		return inputErrorf("name its file with -f, or - for stdin, or a pod of the cluster with --pod", "no pod is given")
+	case o.pod != "" && !o.fromCluster && len(o.policies) == 0:
+		return inputErrorf("name files or folders with --policy, or read those in force with --from-cluster", "no policy is given")
 	}
 	return nil
 }
 
-// problem prints a problem, and its hint on a line of its own.
-func (s streams) problem(p policy.Problem) {
-	hint := p.Hint
-	p.Hint = ""
-	s.say(p.Severity.String(), p.String())
-	if hint != "" {
-		s.say("hint", hint)
+func (o *explainOptions) run(cmd *cobra.Command, s streams) error {
+	if err := o.validate(cmd); err != nil {
+		return err
+	}
+	var in *explain.Input
+	var err error
+	if o.fromCluster {
+		in, err = o.inCluster(cmd, s)
+	} else {
+		in, err = o.inFiles(s)
+	}
+	if err != nil {
+		return err
+	}
+	return o.print(s, explain.Explain(in))
+}
+
+// inFiles is what there is to explain with where policies are files.
+func (o *explainOptions) inFiles(s streams) (*explain.Input, error) {
+	q, err := o.question(s)
+	if err != nil {
+		return nil, err
+	}
+	return q.input(), nil
+}
+
+func (q *question) input() *explain.Input {
+	return &explain.Input{
+		Request: q.req, Set: q.set, Sources: q.sources, Elsewhere: q.policies.namespaces(), Plain: q.policies.plain,
 	}
 }
 
-// explanation is what there is to explain a decision with.
-type explanation struct {
-	req      policy.Request
-	policies *policies
-	decision *policy.Decision
+// inCluster is what there is to explain with where a cluster says it.
+func (o *explainOptions) inCluster(cmd *cobra.Command, s streams) (*explain.Input, error) {
+	cluster, namespace, err := o.cluster.connect(o.namespace)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{Cluster: cluster, options: o, streams: s, fixed: cmd.Flags().Changed}
+	in, err := r.read(cmd.Context(), namespace)
+	return in, readable(err)
 }
 
-// explain prints what is worth knowing about a decision besides its outcome.
-func explain(s streams, e *explanation) {
-	for _, note := range e.decision.Notes {
-		note.Document = e.policies.plain(note.Document)
-		note.Message = e.policies.plain(note.Message)
-		s.problem(note)
+// print prints the report, and fails where it is a negative one.
+func (o *explainOptions) print(s streams, report *explain.Report) error {
+	if o.output == "json" {
+		enc := json.NewEncoder(s.out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(report); err != nil {
+			return err
+		}
+	} else {
+		_, colored := s.out.(terminal)
+		if err := report.Write(s.out, colored); err != nil {
+			return err
+		}
 	}
-	if askers := e.askers(); e.req.User == "" && len(askers) > 0 {
-		s.say("warning", "it is not known who creates the pod, and match.createdBy asks for it: "+strings.Join(askers, ", "))
-		s.say("hint", fmt.Sprintf("say who, as --user system:serviceaccount:%s:gitlab-runner", e.req.Namespace))
+	if !report.OK {
+		return errNegative
 	}
-	if e.decision.Outcome == policy.Untouched {
-		e.whyUntouched(s)
-	}
+	return nil
 }
 
-// askers are the policies of this namespace that ask for another creator.
-func (e *explanation) askers() []string {
-	var names []string
-	for _, v := range e.decision.Verdicts {
-		fails := func(condition string) bool {
-			return slices.ContainsFunc(v.Mismatches, func(m policy.Mismatch) bool { return m.Condition == condition })
-		}
-		if fails("match.createdBy") && !fails("match.namespaces") {
-			names = append(names, e.policies.plain(v.Policy))
-		}
-	}
-	return names
-}
-
-// whyUntouched answers the question that a pod raises to which nothing happened.
-func (e *explanation) whyUntouched(s streams) {
-	if e.decision.Kind == policy.OtherPod {
-		s.say("note", fmt.Sprintf("the pod is left alone: it is no job of GitLab Runner's, for it has no label %s", e.req.JobLabel))
-		if _, ok := e.req.Pod.Metadata.Labels["pod"]; ok {
-			s.say("hint", "it has the label pod, the only one that GitLab Runner before 15.6.1 sets: try --job-label pod")
-		}
-		return
-	}
-	if len(e.decision.Verdicts) == 0 && len(e.decision.Notes) == 0 {
-		note := fmt.Sprintf("no policy is in force in namespace %q", e.req.Namespace)
-		if others := e.policies.namespaces(); len(others) > 0 {
-			note += ", only in " + strings.Join(others, ", ")
-		}
-		s.say("note", note)
-		return
-	}
-	for _, v := range e.decision.Verdicts {
-		for _, m := range v.Mismatches {
-			s.say("note", fmt.Sprintf("%s does not match: %s", e.policies.plain(v.Policy), m))
-		}
-	}
+// fromMaps are the policies in ConfigMaps of a cluster.
+func fromMaps(maps []policy.ConfigMap) *policies {
+	return &policies{files: []policyFile{{Manifest: policy.Manifest{ConfigMaps: maps}}}}
 }

@@ -31,7 +31,8 @@ func newLint(s streams) *cobra.Command {
 		Short: "Check policies before they are applied",
 		Long: `Lint checks policies with the rules, and in the words, of the webhook that
 checks them when they are applied; those of a namespace also against the
-guardrails among the files. Below folders it reads *.yaml, *.yml and
+guardrails among the files, and against each other: two that refuse every job
+which both match are a warning. Below folders it reads *.yaml, *.yml and
 *.json, and leaves alone what is no policy.
 
 Each problem is a line "file:line: document: path: severity: message", followed
@@ -76,11 +77,12 @@ Exit codes: 0 clean or only warnings, 1 errors, 2 broken input or usage.`,
 func (p *policies) lint(s streams, asJSON bool) error {
 	findings := []finding{}
 	documents, errors, warnings := 0, 0, 0
-	system := p.system()
-	for _, f := range p.files {
-		found := f.findings(system)
+	system := policy.NewSystem(p.ofSystem()...)
+	conflicts := p.conflicts(system)
+	for i, f := range p.files {
+		found := f.findings(system, conflicts[i])
 		for i := range found {
-			found[i].Document = p.plain(found[i].Document)
+			found[i].Document, found[i].Message = p.plain(found[i].Document), p.plain(found[i].Message)
 			switch found[i].Severity {
 			case policy.Error.String():
 				errors++
@@ -110,8 +112,9 @@ func (p *policies) lint(s streams, asJSON bool) error {
 	return nil
 }
 
-// findings are the problems of a file, in the order of its lines.
-func (f *policyFile) findings(system *policy.System) []finding {
+// findings are the problems of a file, in the order of its lines; conflicts are
+// those that only show beside other policies.
+func (f *policyFile) findings(system *policy.System, conflicts []policy.Problem) []finding {
 	locate := newLocator(f.data)
 	var findings []finding
 	add := func(problems []policy.Problem) {
@@ -132,6 +135,7 @@ func (f *policyFile) findings(system *policy.System) []finding {
 		add(source.Problems)
 		add(system.Violations(source))
 	}
+	add(conflicts)
 	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(a.Line, b.Line) })
 	return findings
 }

@@ -1,6 +1,6 @@
-// Command quartermaster shows what the webhook would do with a pod, and checks
-// policies before they are applied. It needs no cluster: it reads files and
-// decides as the server does, with the same code.
+// Command quartermaster shows what the webhook would do with a pod and why, and
+// checks policies before they are applied. It decides as the server does, with
+// the same code, and needs no cluster but where it is asked to look into one.
 package main
 
 import (
@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, output(os.Stdout), os.Stderr}))
 }

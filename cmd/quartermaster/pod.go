@@ -12,7 +12,7 @@ import (
 	"quartermaster.dev/policy"
 )
 
-// podInput is the pod that render is asked about, and what came with it.
+// podInput is the pod that is asked about, and what came with it.
 type podInput struct {
 	object    []byte // JSON
 	namespace string
@@ -48,9 +48,9 @@ func readPod(f file) (*podInput, error) {
 	case head.Kind == "":
 		return nil, inputErrorf("give a Pod or an AdmissionReview", "%s holds something that has no kind", f.name)
 	case head.Kind == "List" || head.Kind == "PodList":
-		return nil, inputErrorf("name one, as in `kubectl get pod NAME -o yaml`", "%s holds a list, and render wants one pod", f.name)
+		return nil, inputErrorf("name one, as in `kubectl get pod NAME -o yaml`", "%s holds a list, and one pod is wanted", f.name)
 	default:
-		return nil, inputErrorf("give the pod itself: GitLab Runner creates job pods directly", "%s holds a %s, and render wants a Pod or an AdmissionReview", f.name, head.Kind)
+		return nil, inputErrorf("give the pod itself: GitLab Runner creates job pods directly", "%s holds a %s, and a Pod or an AdmissionReview is wanted", f.name, head.Kind)
 	}
 }
 
@@ -113,7 +113,7 @@ func toJSON(f file) ([]byte, error) {
 	case documents == 0:
 		return nil, inputErrorf("give a Pod or an AdmissionReview", "%s is empty", f.name)
 	case documents > 1:
-		return nil, inputErrorf("give them one at a time", "%s holds %d documents, and render wants one pod", f.name, documents)
+		return nil, inputErrorf("give them one at a time", "%s holds %d documents, and one pod is wanted", f.name, documents)
 	}
 	object, err := yaml.YAMLToJSONStrict(f.data)
 	if err != nil {

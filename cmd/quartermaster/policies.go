@@ -121,9 +121,9 @@ func (p *policies) in(namespace string) []*policy.Source {
 	})
 }
 
-// system is what the system namespace says.
-func (p *policies) system() *policy.System {
-	return policy.NewSystem(p.sources(func(cm policy.ConfigMap) bool { return cm.System })...)
+// ofSystem are the sources of the system namespace.
+func (p *policies) ofSystem() []*policy.Source {
+	return p.sources(func(cm policy.ConfigMap) bool { return cm.System })
 }
 
 func (p *policies) sources(wanted func(policy.ConfigMap) bool) []*policy.Source {
