@@ -63,7 +63,8 @@ type compiled struct {
 	match   matcher
 	inject  Inject
 	secrets []secret
-	asksEnv []string // the variables of build that it asks for
+	// nodeSelector is that of inject, sorted.
+	nodeSelector []term
 }
 
 // handsCredentials tells whether the policy gives a pod something secret.
@@ -173,7 +174,6 @@ func (s *Source) compileJobPolicy(doc *yaml.Node, r *report) {
 		c := &compiled{source: s, origin: r.document, audit: p.Mode == ModeAudit}
 		validateJobPolicy(&p, c, r)
 		if !HasErrors(r.problems) {
-			c.asksEnv = c.askedEnv()
 			c.slim()
 			s.policies = append(s.policies, c)
 		}
@@ -181,9 +181,13 @@ func (s *Source) compileJobPolicy(doc *yaml.Node, r *report) {
 }
 
 // slim gives back what a decoder took in advance, and what is compiled into
-// secrets: there may be ten thousand policies.
+// something else: there may be ten thousand policies.
 func (c *compiled) slim() {
 	c.inject.Secrets = nil
+	for key, value := range sorted(c.inject.NodeSelector) {
+		c.nodeSelector = append(c.nodeSelector, term{key, value})
+	}
+	c.inject.NodeSelector, c.nodeSelector = nil, clip(c.nodeSelector)
 	c.inject.Env, c.inject.Tolerations = clip(c.inject.Env), clip(c.inject.Tolerations)
 	c.match.createdBy, c.match.labels = clip(c.match.createdBy), clip(c.match.labels)
 }
@@ -207,23 +211,50 @@ func (s *Source) compileGuardrail(doc *yaml.Node, r *report) {
 
 // addReach adds the namespaces that a broken document might be about: those
 // that it names, if so much of it can be read, or else all. So what is broken
-// is closed, and nothing else.
+// is closed, and nothing else. Only the system namespace reaches any but itself.
 func (s *Source) addReach(doc *yaml.Node) {
-	var fields struct {
-		Match struct {
-			Namespaces []string `yaml:"namespaces"`
-		} `yaml:"match"`
-		Namespaces []string `yaml:"namespaces"`
+	if !s.System {
+		return
 	}
-	err := doc.Decode(&fields)
-	named := append(fields.Match.Namespaces, fields.Namespaces...)
+	named := stringsAt(valueAt(doc, "namespaces"))
+	named = append(named, stringsAt(valueAt(valueAt(doc, "match"), "namespaces"))...)
 	// A name that no namespace can have tells nothing of the one that was meant.
 	var r report
 	namespaceGlobs("", named, &r)
-	if err != nil || len(named) == 0 || HasErrors(r.problems) {
+	if len(named) == 0 || HasErrors(r.problems) {
 		s.reachesAll = true
 	}
 	s.reach = append(s.reach, named...)
+}
+
+// valueAt is the value at a key of a mapping, or nil.
+func valueAt(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// stringsAt are the items of a list; what is none, or is no string, makes an
+// empty one, which no namespace is named by.
+func stringsAt(n *yaml.Node) []string {
+	if n == nil || n.Kind != yaml.SequenceNode {
+		return nil
+	}
+	var items []string
+	for _, item := range n.Content {
+		if item.Kind == yaml.ScalarNode {
+			items = append(items, item.Value)
+		} else {
+			items = append(items, "")
+		}
+	}
+	return items
 }
 
 // hashData is the same for equal data, and for nothing else: lengths go in
@@ -233,7 +264,7 @@ func hashData(data map[string]string) string {
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		fmt.Fprintf(h, "%d:%s%d:%s", len(key), key, len(data[key]), data[key])
 	}
-	return hex.EncodeToString(h.Sum(nil))[:8]
+	return hex.EncodeToString(h.Sum(nil)[:4])
 }
 
 func configMapName(namespace, name string) string {

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -17,8 +18,16 @@ import (
 // that the YAML parser gives is therefore held against the Go type first; what
 // passes is decoded by sigs.k8s.io/json, as the API server would.
 
-// maxNodes bounds how many nodes aliases may blow a document up to.
-const maxNodes = 100_000
+const (
+	// maxNodes bounds how many nodes aliases may blow a document up to.
+	maxNodes = 100_000
+	// maxEntries bounds lists of words or numbers, and mappings.
+	maxEntries = 1_000
+	// maxItems bounds lists of anything larger: each is held against each.
+	maxItems = 100
+	// maxDocuments bounds the documents of one key.
+	maxDocuments = 500
+)
 
 // decodeYAML splits data into its YAML documents. A document that holds
 // nothing but comments is left out.
@@ -37,7 +46,9 @@ func decodeYAML(data string) ([]*yaml.Node, error) {
 		if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 || isNull(doc.Content[0]) {
 			continue
 		}
-		docs = append(docs, doc.Content[0])
+		if docs = append(docs, doc.Content[0]); len(docs) > maxDocuments {
+			return nil, fmt.Errorf("it holds more than %d documents", maxDocuments)
+		}
 	}
 }
 

@@ -92,22 +92,29 @@ func (p *plan) addEnv(c *compiled, e *EnvVar) {
 	p.addTo(c, p.build, "env", "", levels(build.Env == nil), e)
 }
 
-// askedEnv are the variables that the policy asks for: those that it sets, and
-// those that override a preset's files.
-func (c *compiled) askedEnv() []string {
-	var names []string
-	for _, e := range c.inject.Env {
-		names = append(names, e.Name)
-	}
-	for _, s := range c.secrets {
-		if s.preset != nil {
-			names = append(names, s.preset.overrides...)
-			for _, e := range s.preset.env("", s.items, false) {
-				names = append(names, e.Name)
-			}
+// asksFor tells whether the policy asks for a variable of build: it sets it, or
+// the variable would override a preset's files.
+func (c *compiled) asksFor(name []byte) bool {
+	for i := range c.inject.Env {
+		if c.inject.Env[i].Name == string(name) {
+			return true
 		}
 	}
-	return names
+	for i := range c.secrets {
+		if p := c.secrets[i].preset; p != nil && (contains(p.sets, name) || contains(p.overrides, name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(names []string, name []byte) bool {
+	for _, n := range names {
+		if n == string(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // sets tells whether the pod's variable is one that the policy sets itself, as

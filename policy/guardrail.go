@@ -60,7 +60,8 @@ func (b *bound) violations(c *compiled) []Problem {
 	v.secrets(c)
 	v.env(c)
 	if allowed := b.allow.NodeSelector; allowed != nil {
-		for key, value := range sorted(c.inject.NodeSelector) {
+		for _, t := range c.nodeSelector {
+			key, value := t.key, t.value
 			if values, ok := allowed[key]; !ok {
 				v.refuse("inject.nodeSelector["+key+"]", "node selector "+key, keysOf(allowed))
 			} else if !matchesAny(values, value) {
@@ -97,14 +98,14 @@ func (v *violations) secrets(c *compiled) {
 	for i := range c.secrets {
 		s := &c.secrets[i]
 		if a.SecretNames != nil && !matchesAny(a.SecretNames, s.name) {
-			v.refuse(s.field+".name", fmt.Sprintf("Secret %q", s.name), a.SecretNames)
+			v.refuse(s.field()+".name", fmt.Sprintf("Secret %q", s.name), a.SecretNames)
 		}
 		if dir := s.dir(false); a.MountPaths != nil && !slices.ContainsFunc(a.MountPaths, func(p string) bool { return p == "/" || p == dir || within(dir, p) }) {
-			v.refuse(s.field, "the mount path "+dir, a.MountPaths)
+			v.refuse(s.field(), "the mount path "+dir, a.MountPaths)
 		}
 		for _, name := range s.containers {
 			if a.Containers != nil && !slices.Contains(a.Containers, name) {
-				v.refuse(s.field+".containers", "the container "+name, a.Containers)
+				v.refuse(s.field()+".containers", "the container "+name, a.Containers)
 			}
 		}
 	}

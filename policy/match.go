@@ -51,10 +51,19 @@ type matcher struct {
 
 // labelCondition holds when a label has one of some values.
 type labelCondition struct {
-	condition, label, since string
-	values                  []string
-	want                    string
+	*jobLabel
+	values []string
+	want   string
 }
+
+// jobLabel is a label that GitLab Runner sets, and the condition that asks for it.
+type jobLabel struct{ condition, label, since string }
+
+var (
+	projectID       = &jobLabel{"match.projectIDs", labelProjectID, "17.9"}
+	rootNamespaceID = &jobLabel{"match.rootNamespaceIDs", labelRootNamespaceID, "19.0"}
+	runnerName      = &jobLabel{"match.runnerNames", labelRunnerName, "17.9"}
+)
 
 // needsCreator tells whether the policy asks who created the pod.
 func (m *matcher) needsCreator() bool { return len(m.createdBy) > 0 }

@@ -24,8 +24,8 @@ func validateMatch(match *Match, c *compiled, r *report) matcher {
 		r.errorf("match", matchHint, "is missing")
 		return m
 	}
-	m.addIDs("match.projectIDs", labelProjectID, "17.9", match.ProjectIDs, r)
-	m.addIDs("match.rootNamespaceIDs", labelRootNamespaceID, "19.0", match.RootNamespaceIDs, r)
+	m.addIDs(projectID, match.ProjectIDs, r)
+	m.addIDs(rootNamespaceID, match.RootNamespaceIDs, r)
 	m.addRunnerNames(match.RunnerNames, r)
 	m.createdBy = match.CreatedBy
 	if match.CreatedBy != nil && len(match.CreatedBy) == 0 {
@@ -37,29 +37,52 @@ func validateMatch(match *Match, c *compiled, r *report) matcher {
 	m.addNamespaces(match, c.source.System, r)
 	if match.PodSelector != nil {
 		m.podSelector = validatePodSelector(match.PodSelector, r)
-		if c.handsCredentials() && len(m.labels) == 0 && len(m.createdBy) == 0 {
-			r.errorf("match.podSelector",
-				"add projectIDs, rootNamespaceIDs, runnerNames or createdBy, or write `match: {}` to mean every job pod of the namespace",
-				"is not enough for a policy that hands out a credential: job authors can influence labels")
-		}
+	}
+	if c.handsCredentials() {
+		m.checkTrust(match, c.source.Namespace, r)
 	}
 	return m
+}
+
+const trustHint = "add projectIDs, rootNamespaceIDs, runnerNames or createdBy, or write `match: {}` to mean every job pod of the namespace"
+
+// checkTrust refuses a credential to a policy whose one real condition is one
+// that a job's author can meet: a group that whoever creates pods is in is none.
+func (m *matcher) checkTrust(match *Match, namespace string, r *report) {
+	everybody := slices.IndexFunc(match.CreatedBy, func(s Subject) bool { return s.isEverybody(namespace) })
+	if len(m.labels) > 0 || len(match.CreatedBy) > 0 && everybody < 0 {
+		return
+	}
+	if match.PodSelector != nil {
+		r.errorf("match.podSelector", trustHint, "is not enough for a policy that hands out a credential: job authors can influence labels")
+	}
+	if everybody >= 0 {
+		r.warnf(fmt.Sprintf("match.createdBy[%d]", everybody), "name the runner's service account, or write `match: {}` to mean every job pod of the namespace",
+			"is hardly a condition: every service account of the namespace is in the group %s", match.CreatedBy[everybody].Name)
+	}
+}
+
+// isEverybody tells whether the subject is a group that the API server puts
+// whoever creates pods in a namespace into, its own service accounts at least.
+func (s Subject) isEverybody(namespace string) bool {
+	everybody := []string{"system:authenticated", "system:serviceaccounts", "system:serviceaccounts:" + namespace}
+	return s.Kind == "Group" && slices.Contains(everybody, s.Name)
 }
 
 func emptyList(path string, r *report) {
 	r.errorf(path, "name at least one, or leave the field out", "is an empty list, which no pod can meet")
 }
 
-func (m *matcher) addIDs(path, label, since string, ids []int64, r *report) {
+func (m *matcher) addIDs(of *jobLabel, ids []int64, r *report) {
 	if ids == nil {
 		return
 	}
 	if len(ids) == 0 {
-		emptyList(path, r)
+		emptyList(of.condition, r)
 	}
-	c := labelCondition{condition: path, label: label, since: since}
+	c := labelCondition{jobLabel: of}
 	for i, id := range ids {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at := fmt.Sprintf("%s[%d]", of.condition, i)
 		switch {
 		case id == 0:
 			r.errorf(at, "write the ID that GitLab shows", "0 stands for unknown and never matches")
@@ -85,7 +108,7 @@ func (m *matcher) addRunnerNames(names []string, r *report) {
 	if len(names) == 0 {
 		emptyList(path, r)
 	}
-	c := labelCondition{condition: path, label: labelRunnerName, since: "17.9"}
+	c := labelCondition{jobLabel: runnerName}
 	for i, name := range names {
 		value, hint := sanitizeLabel(name), "give the runner a name with letters or digits"
 		switch value {

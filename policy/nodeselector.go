@@ -1,10 +1,14 @@
 package policy
 
+// term is one key of a node selector.
+type term struct{ key, value string }
+
 // addNodeSelector adds the selector's terms. A key that the pod or another
 // policy gives another value is a conflict: both cannot be met.
 func (p *plan) addNodeSelector(c *compiled) {
 	have := p.req.Pod.Spec.NodeSelector
-	for key, want := range sorted(c.inject.NodeSelector) {
+	for _, t := range c.nodeSelector {
+		key, want := t.key, t.value
 		other, before := p.nodeSelector[key]
 		value, inPod := have[key]
 		switch {

@@ -3,6 +3,7 @@ package policy
 import (
 	"path"
 	"strings"
+	"unicode"
 )
 
 // reservedPath is a part of a container's file system that no policy may
@@ -21,8 +22,15 @@ var reservedPaths = []reservedPath{
 	{"/sbin", true, "the image's programs are there"},
 	{"/usr", true, "the image's programs are there"},
 	{"/lib", true, "the image's libraries are there"},
+	{"/lib32", true, "the image's libraries are there"},
 	{"/lib64", true, "the image's libraries are there"},
+	{"/libx32", true, "the image's libraries are there"},
 	{"/etc", false, "the image's configuration is there; a directory below it is fine"},
+	{"/etc/ld.so.preload", true, "it changes the code of every program"},
+	{"/etc/ld.so.conf", true, "it chooses the libraries of every program"},
+	{"/etc/ld.so.conf.d", true, "it chooses the libraries of every program"},
+	{"/etc/profile", true, "it is run by every login shell"},
+	{"/etc/profile.d", true, "it is run by every login shell"},
 	{"/proc", true, "the kernel's files are there"},
 	{"/sys", true, "the kernel's files are there"},
 	{"/dev", true, "the kernel's files are there"},
@@ -58,14 +66,20 @@ func within(p, dir string) bool {
 	return len(p) > len(dir) && strings.HasPrefix(p, dir) && p[len(dir)] == '/'
 }
 
+// mountable tells whether a container runtime takes the path, and a job log
+// can show it.
+func mountable(p string) bool {
+	return !strings.ContainsFunc(p, func(r rune) bool { return r == ':' || !unicode.IsPrint(r) })
+}
+
 // validatePath checks an absolute path: clean, and without the colon that
 // container runtimes split at.
 func validatePath(at, p string, r *report) {
 	switch {
 	case p == "":
 		r.errorf(at, "write a path that begins with a slash", "is empty")
-	case strings.ContainsAny(p, ":\x00\n"):
-		r.errorf(at, "choose another name", "%q may hold neither a colon nor a line break", p)
+	case !mountable(p):
+		r.errorf(at, "choose another name", "%q may hold neither a colon nor what cannot be printed", p)
 	case !path.IsAbs(p):
 		r.errorf(at, "begin with a slash: "+path.Clean("/"+p), "%q is not absolute", p)
 	case path.Clean(p) != p:
@@ -78,8 +92,8 @@ func validateRelative(at, p string, r *report) {
 	switch {
 	case p == "":
 		r.errorf(at, "name a file", "is missing")
-	case strings.ContainsAny(p, ":\x00\n"):
-		r.errorf(at, "choose another name", "%q may hold neither a colon nor a line break", p)
+	case !mountable(p):
+		r.errorf(at, "choose another name", "%q may hold neither a colon nor what cannot be printed", p)
 	case path.IsAbs(p):
 		r.errorf(at, "write it relative to mountPath", "%q is absolute", p)
 	case strings.HasPrefix(path.Clean("./"+p+"/")+"/", "../"), p == ".":

@@ -53,16 +53,13 @@ func (p *plan) apply(c *compiled, obstacles []*obstacle) bool {
 	}
 	p.addNodeSelector(c)
 	p.addTolerations(c)
-	if refused {
-		return false
-	}
 	if p.decision.Kind.withholds() {
 		if c.handsCredentials() || len(c.inject.Env) > 0 || c.inject.Resources != nil {
 			p.note(c, "a %s pod is given its place and nothing else", p.decision.Kind)
 		}
-		return len(c.inject.NodeSelector)+len(c.inject.Tolerations) > 0
+		return len(c.nodeSelector)+len(c.inject.Tolerations) > 0
 	}
-	p.podEnv = p.req.Pod.Spec.Containers[p.build].Env.find(c.asksEnv...)
+	p.podEnv = p.req.Pod.Spec.Containers[p.build].Env.find(c.asksFor)
 	for i := range c.secrets {
 		p.addSecret(c, &c.secrets[i])
 	}
@@ -70,7 +67,7 @@ func (p *plan) apply(c *compiled, obstacles []*obstacle) bool {
 		p.addEnv(c, &c.inject.Env[i])
 	}
 	p.addResources(c)
-	return true
+	return !refused // but every conflict beside is named as well
 }
 
 // checkTogether refuses what policies only do together: a request of the one

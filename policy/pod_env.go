@@ -47,13 +47,13 @@ type podEnvVar struct {
 	value, valueFrom jsontext.Value
 }
 
-// find returns the variables of these names, each the first of its name. It
-// goes through the list once.
-func (e Env) find(names ...string) []podEnvVar {
-	if len(e) == 0 || len(names) == 0 {
+// find returns the variables that are asked for by their names, each the last
+// of its name. It goes through the list once.
+func (e Env) find(asked func(name []byte) bool) []podEnvVar {
+	if len(e) == 0 {
 		return nil
 	}
-	search := envSearch{names: names}
+	search := envSearch{asked: asked}
 	if err := json.Unmarshal(e, &search, DecodeOptions()); err != nil {
 		return nil // it was seen to be JSON when it was kept
 	}
@@ -61,11 +61,13 @@ func (e Env) find(names ...string) []podEnvVar {
 }
 
 // has tells whether there is a variable of that name.
-func (e Env) has(name string) bool { return len(e.find(name)) > 0 }
+func (e Env) has(name string) bool {
+	return len(e.find(func(n []byte) bool { return string(n) == name })) > 0
+}
 
 // envSearch is what to find in an [Env], and what was found.
 type envSearch struct {
-	names []string
+	asked func(name []byte) bool
 	found []podEnvVar
 }
 
@@ -118,12 +120,17 @@ func (s *envSearch) next(dec *jsontext.Decoder) error {
 	return err
 }
 
-// check keeps the variable if it is one that is searched for.
+// check keeps the variable if it is one that is asked for. Of two of a name the
+// last counts, as for the kubelet.
 func (s *envSearch) check(name []byte, value, valueFrom jsontext.Value) {
-	for _, wanted := range s.names {
-		if wanted == string(name) && !slices.ContainsFunc(s.found, func(v podEnvVar) bool { return v.name == wanted }) {
-			s.found = append(s.found, podEnvVar{wanted, notNull(value), notNull(valueFrom)})
-		}
+	if !s.asked(name) {
+		return
+	}
+	found := podEnvVar{string(name), notNull(value), notNull(valueFrom)}
+	if i := slices.IndexFunc(s.found, func(v podEnvVar) bool { return v.name == found.name }); i >= 0 {
+		s.found[i] = found
+	} else {
+		s.found = append(s.found, found)
 	}
 }
 

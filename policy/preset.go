@@ -19,6 +19,19 @@ type preset struct {
 	// env is the environment that names the files in dir. With groupReadable
 	// they belong to build's user and a group can read them.
 	env func(dir string, items []KeyToPath, groupReadable bool) []EnvVar
+	// sets are the names of those variables.
+	sets []string
+}
+
+// withSets fills in what follows from the rest.
+func withSets(presets []preset) []preset {
+	for i := range presets {
+		p := &presets[i]
+		for _, e := range p.env("", p.items, false) {
+			p.sets = append(p.sets, e.Name)
+		}
+	}
+	return presets
 }
 
 func plainEnv(name, value string) EnvVar { return EnvVar{Name: name, Value: &value} }
@@ -29,7 +42,7 @@ func plainEnv(name, value string) EnvVar { return EnvVar{Name: name, Value: &val
 // read-only), docker config (DOCKER_CONFIG, and BUILDX_CONFIG for what
 // buildx writes), the AWS CLI's environment variables, git-config core.sshCommand and ssh(1) (a private key that is the
 // user's own and readable for others is refused).
-var presets = []preset{{
+var presets = withSets([]preset{{
 	name:           "scaleway",
 	dir:            ".config/scw",
 	items:          []KeyToPath{{Key: "config.yaml", Path: "config.yaml"}},
@@ -99,7 +112,7 @@ var presets = []preset{{
 			plainEnv("AWS_CONFIG_FILE", path.Join(dir, "config")),
 		}
 	},
-}}
+}})
 
 // Presets are the names of the presets, in the order of the reference.
 func Presets() []string {

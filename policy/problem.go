@@ -55,14 +55,14 @@ func (p Problem) String() string {
 	var b strings.Builder
 	for _, s := range []string{p.Document, p.Path} {
 		if s != "" {
-			b.WriteString(s)
+			b.WriteString(cut(s))
 			b.WriteString(": ")
 		}
 	}
-	b.WriteString(p.Message)
+	b.WriteString(cut(p.Message))
 	if p.Hint != "" {
 		b.WriteString("; ")
-		b.WriteString(p.Hint)
+		b.WriteString(cut(p.Hint))
 	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -70,6 +70,15 @@ func (p Problem) String() string {
 		}
 		return unicode.ReplacementChar
 	}, b.String())
+}
+
+// cut shortens what quotes more of a document than anybody reads.
+func cut(s string) string {
+	const most = 1000
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // HasErrors tells whether any of problems is an [Error].
@@ -81,9 +90,24 @@ func HasErrors(problems []Problem) bool {
 type report struct {
 	document string
 	problems []Problem
+	more     bool // than are recorded
 }
 
+// maxProblems bounds what is said of one document: whoever mends the first of
+// them will lint again.
+const maxProblems = 50
+
+// full tells whether no further error will be recorded.
+func (r *report) full() bool { return r.more }
+
 func (r *report) add(s Severity, path, hint, format string, args ...any) {
+	if len(r.problems) >= maxProblems {
+		if s != Error || r.more {
+			return
+		}
+		r.more = true
+		path, hint, format, args = "", "mend those first", "has more problems than these", nil
+	}
 	r.problems = append(r.problems, Problem{
 		Severity: s, Document: r.document, Path: path,
 		Message: fmt.Sprintf(format, args...), Hint: hint,

@@ -98,8 +98,9 @@ func presetSaysIt(fields ...string) string {
 // TestAliasesAreBounded has a small document whose aliases stand for a large one.
 func TestAliasesAreBounded(t *testing.T) {
 	t.Parallel()
-	first := "secrets:\n- &a\n  name: a\n  mountPath: /a\n  items:\n" + strings.Repeat("  - {key: a, path: a}\n", 1000)
-	got := said(policyWith(first + strings.Repeat("- *a\n", 50)))
+	first := "{key: a, operator: In, values: &v [" + strings.Repeat("a, ", 999) + "a]}"
+	rest := strings.Repeat(", {key: a, operator: In, values: *v}", 99)
+	got := said("apiVersion: quartermaster.dev/v1alpha1\nkind: JobPolicy\nmatch:\n  podSelector:\n    matchExpressions: [" + first + rest + "]\ninject: {nodeSelector: {a: b}}\n")
 	if want := ": the document's aliases repeat too much; write it out\n"; !strings.HasSuffix(got, want) || strings.Count(got, "\n") != 1 {
 		t.Errorf("said %q, want one line that ends in %q", got, want)
 	}

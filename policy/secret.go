@@ -20,10 +20,13 @@ type secret struct {
 	subPath    string
 	items      []KeyToPath
 	mode       *int32 // nil: follow the pod
-	optional   bool
 	containers []string
-	field      string // "inject.secrets[0]"
+	index      int32 // in inject.secrets
+	optional   bool
 }
+
+// field is its path in the document.
+func (s *secret) field() string { return fmt.Sprintf("inject.secrets[%d]", s.index) }
 
 // defaultHome is where presets put their files for root.
 const defaultHome = "/root"
@@ -92,6 +95,15 @@ func (v *secretVolumeJSON) same(have *Volume) bool {
 		slices.Equal(have.Secret.Items, v.Secret.Items) &&
 		have.Secret.DefaultMode != nil && *have.Secret.DefaultMode == v.Secret.DefaultMode &&
 		isTrue(have.Secret.Optional) == isTrue(v.Secret.Optional)
+}
+
+// isOurs tells whether the volume is one that we add: its name follows from its source.
+func (v *Volume) isOurs() bool {
+	if v.Secret == nil || v.Secret.DefaultMode == nil || !strings.HasPrefix(v.Name, volumePrefix) {
+		return false
+	}
+	s := secret{name: v.Secret.SecretName, items: v.Secret.Items, optional: isTrue(v.Secret.Optional)}
+	return v.Name == volumeName(&s, *v.Secret.DefaultMode)
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

@@ -13,10 +13,13 @@ import (
 // shellSafe is what a path may hold that ends up in a shell command.
 var shellSafe = regexp.MustCompile(`^[A-Za-z0-9/._+@-]*$`)
 
+// onlyBuild are the containers that see a Secret where the policy names none.
+var onlyBuild = []string{containerBuild}
+
 func validateSecrets(mounts []SecretMount, r *report) []secret {
 	secrets := make([]secret, 0, len(mounts))
 	for i := range mounts {
-		s := validateSecret(fmt.Sprintf("inject.secrets[%d]", i), &mounts[i], r)
+		s := validateSecret(i, &mounts[i], r)
 		for j := range secrets {
 			s.validateBeside(&secrets[j], r)
 		}
@@ -25,14 +28,14 @@ func validateSecrets(mounts []SecretMount, r *report) []secret {
 	return secrets
 }
 
-func validateSecret(at string, m *SecretMount, r *report) secret {
+func validateSecret(index int, m *SecretMount, r *report) secret {
 	s := secret{
 		name: m.Name, home: m.Home, mountPath: m.MountPath, subPath: m.SubPath, items: m.Items,
-		mode: m.DefaultMode, optional: isTrue(m.Optional), containers: m.Containers, field: at,
+		mode: m.DefaultMode, optional: isTrue(m.Optional), containers: m.Containers, index: int32(index),
 	}
-	validateSecretName(at+".name", m.Name, r)
+	validateSecretName(s.field()+".name", m.Name, r)
 	if m.Containers == nil {
-		s.containers = []string{containerBuild}
+		s.containers = onlyBuild
 	}
 	if m.Preset != "" {
 		s.validatePreset(m, r)
@@ -44,7 +47,7 @@ func validateSecret(at string, m *SecretMount, r *report) secret {
 
 // validatePreset checks an entry that names a preset: the preset says the rest.
 func (s *secret) validatePreset(m *SecretMount, r *report) {
-	at := s.field
+	at := s.field()
 	s.preset = presetNamed(m.Preset)
 	if s.preset == nil {
 		hint := "known here: " + strings.Join(Presets(), ", ")
@@ -79,7 +82,7 @@ func (s *secret) validatePreset(m *SecretMount, r *report) {
 }
 
 func (s *secret) validateKey(m *SecretMount, r *report) {
-	at := s.field + ".key"
+	at := s.field() + ".key"
 	if s.preset.name != "ssh" {
 		r.errorf(at, "leave it out", "the preset %s has fixed keys: %s", m.Preset, keys(s.items))
 		return
@@ -101,7 +104,7 @@ func keys(items []KeyToPath) string {
 
 // validateSpelledOut checks an entry that says itself what is mounted where.
 func (s *secret) validateSpelledOut(m *SecretMount, r *report) {
-	at := s.field
+	at := s.field()
 	for _, given := range []struct {
 		field string
 		is    bool
@@ -134,15 +137,18 @@ func validateItems(at string, items []KeyToPath, r *report) {
 	if items != nil && len(items) == 0 {
 		r.errorf(at, "name at least one key, or leave the field out to show all", "is an empty list")
 	}
-	paths := map[string]bool{}
 	for i, item := range items {
 		here := fmt.Sprintf("%s[%d]", at, i)
 		r.invalid(here+".key", "key of a Secret", item.Key, utilvalidation.IsConfigMapKey(item.Key))
 		validateRelative(here+".path", item.Path, r)
-		if paths[item.Path] {
-			r.errorf(here+".path", "give each key a file of its own", "%q is the file of two keys", item.Path)
+		for _, other := range items[:i] {
+			switch {
+			case item.Path == other.Path:
+				r.errorf(here+".path", "give each key a file of its own", "%q is the file of two keys", item.Path)
+			case within(item.Path, other.Path) || within(other.Path, item.Path):
+				r.errorf(here+".path", "choose another name", "%q and %q cannot both be files: one would be the other's directory", item.Path, other.Path)
+			}
 		}
-		paths[item.Path] = true
 	}
 }
 
@@ -184,10 +190,10 @@ func (s *secret) validateBeside(other *secret, r *report) {
 		}
 		switch {
 		case a == b:
-			r.errorf(s.field, "give each a path of its own", "is mounted at %s, as %s is", a, other.field)
+			r.errorf(s.field(), "give each a path of its own", "is mounted at %s, as %s is", a, other.field())
 			return
 		case within(a, b) || within(b, a):
-			r.errorf(s.field, "mount them beside each other", "is mounted at %s and %s at %s: one hides the other", a, other.field, b)
+			r.errorf(s.field(), "mount them beside each other", "is mounted at %s and %s at %s: one hides the other", a, other.field(), b)
 			return
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 )
 
 // mount is what is mounted in a container, by the pod or by a policy so far.
@@ -17,6 +16,7 @@ type mount struct {
 	sub    string
 	policy string // who planned it, or empty where it came with the pod
 	tree   bool   // nothing can be mounted below it
+	ours   bool   // the volume is of an earlier pass of our own
 }
 
 // addSecret mounts the secret into each of its containers and, for a preset,
@@ -32,16 +32,18 @@ func (p *plan) addSecret(c *compiled, s *secret) {
 	}
 	mode := p.fileMode(s, targets)
 	volume := s.volume(mode)
-	if have := pod.volume(volume.Name); have != nil && !volume.same(have) {
+	have := pod.volume(volume.Name)
+	switch mounting := p.seenBy(volume.Name); {
+	case have != nil && !volume.same(have):
 		p.refuse(c, "rename the volume in the runner's configuration", "the pod comes with another volume named %s", volume.Name)
+		return
+	case have == nil && len(mounting) > 0:
+		p.refuse(c, "take those mounts out of the runner's configuration",
+			"%s would see Secret %q: there are mounts of the volume %s, which is not in the pod yet", joinWords(mounting, "and"), s.name, volume.Name)
 		return
 	}
 	for _, i := range targets {
-		there, ok := p.collide(c, s, dir, i, mode)
-		if !ok {
-			return
-		}
-		if there == nil {
+		if there, ok := p.collide(c, s, dir, i, mode); ok && there == nil {
 			p.addMount(c, s, &volume, i, dir)
 		}
 	}
@@ -55,6 +57,9 @@ func (p *plan) targets(c *compiled, s *secret) ([]int, bool) {
 	var targets []int
 	for _, name := range s.containers {
 		found := p.req.Pod.containers(name)
+		if name == containerHelper && isSteps(p.req) {
+			return nil, false // which is refused as an obstacle
+		}
 		if len(found) != 1 {
 			p.refuse(c, "take "+name+" out of the policy's containers, or hand it to other jobs only",
 				"Secret %q is for the container %s, and the pod has %d of that name", s.name, name, len(found))
@@ -89,7 +94,7 @@ func (p *plan) mountsOf(container int) []mount {
 	for _, m := range pod.Spec.Containers[container].VolumeMounts {
 		have := mount{path: path.Clean("/" + m.MountPath), volume: m.Name, sub: m.SubPath}
 		if v := pod.volume(m.Name); v != nil {
-			have.tree = v.readOnlyTree()
+			have.tree, have.ours = v.readOnlyTree(), v.isOurs()
 			if v.Secret != nil {
 				have.secret, have.items, have.mode = v.Secret.SecretName, v.Secret.Items, 0o644
 				if v.Secret.DefaultMode != nil {
@@ -104,13 +109,15 @@ func (p *plan) mountsOf(container int) []mount {
 }
 
 // collide holds the secret against the mounts of a container. It returns the
-// mount that serves already, if one does, and false where there is a conflict.
+// mount that serves already, if one does, and false where there are conflicts.
 func (p *plan) collide(c *compiled, s *secret, dir string, container int, mode int32) (*mount, bool) {
 	var there *mount
+	ok := true
 	name := p.req.Pod.Spec.Containers[container].Name
 	refuse := func(m *mount, format string, args ...any) {
 		what := fmt.Sprintf("container %s: Secret %q is to be mounted at %s", name, s.name, dir)
 		p.refuse(c, p.wayOut(m), "%s, %s", what, fmt.Sprintf(format, args...))
+		ok = false
 	}
 	for i, m := range p.mountsOf(container) {
 		switch {
@@ -119,16 +126,13 @@ func (p *plan) collide(c *compiled, s *secret, dir string, container int, mode i
 			p.noteMounted(c, s, there, mode)
 		case m.path == dir:
 			refuse(&m, "where %s is", m.describe())
-			return nil, false
 		case within(m.path, dir):
 			refuse(&m, "and %s is mounted below it at %s", m.describe(), m.path)
-			return nil, false
 		case within(dir, m.path) && m.tree:
 			refuse(&m, "below %s at %s, which is read-only", m.describe(), m.path)
-			return nil, false
 		}
 	}
-	return there, true
+	return there, ok
 }
 
 func (m *mount) describe() string {
@@ -157,7 +161,7 @@ func (p *plan) noteMounted(c *compiled, s *secret, there *mount, mode int32) {
 		if differs {
 			p.note(c, "Secret %q is already mounted at %s by %s with other keys, mode or subPath, and is kept so", s.name, there.path, there.policy)
 		}
-	case strings.HasPrefix(there.volume, volumePrefix): // of an earlier pass of our own
+	case there.ours:
 	case slices.Equal(p.seenBy(there.volume), s.containers) && there.mode == mode:
 		p.note(c, "Secret %q is already mounted at %s by the runner, and is kept so", s.name, there.path)
 	default:

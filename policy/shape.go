@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,10 @@ func (s *shaper) value(n *yaml.Node, t reflect.Type, path string) any {
 		s.report.errorf(path, "give it a value, or take it out", "has no value")
 		return nil
 	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		s.report.errorf(path, "take the tag out", "has a YAML tag (%.20s), and tags are not read", n.Tag)
+		return nil
+	}
 	if t == quantityType {
 		return s.quantity(n, path)
 	}
@@ -57,7 +62,11 @@ func (s *shaper) entries(n *yaml.Node, path string, f func(key string, value *ya
 		return false
 	}
 	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	if len(n.Content) > 2*maxEntries {
+		s.report.errorf(path, "split it", "has more than %d entries", maxEntries)
+		return false
+	}
+	for i := 0; i+1 < len(n.Content) && !s.report.full(); i += 2 {
 		key := n.Content[i]
 		if key.Kind == yaml.AliasNode {
 			key = key.Alias
@@ -108,12 +117,23 @@ func (s *shaper) list(n *yaml.Node, t reflect.Type, path string) any {
 		s.report.errorf(path, "write it as a list: [a, b], or a line each with a dash", "must be a list, not %s", nodeKind(n))
 		return nil
 	}
+	most := maxEntries
+	if t.Elem().Kind() == reflect.Struct {
+		most = maxItems
+	}
+	if len(n.Content) > most {
+		s.report.errorf(path, "split it into policies of their own", "has more than %d items", most)
+		return nil
+	}
 	tree := make([]any, 0, len(n.Content))
 	for i, item := range n.Content {
 		tree = append(tree, s.value(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)))
 	}
 	return tree
 }
+
+// decimal is how a number is written that is no mode.
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 var quantityType = reflect.TypeFor[resource.Quantity]()
 
@@ -145,6 +165,12 @@ func (s *shaper) scalar(n *yaml.Node, t reflect.Type, path string) any {
 		}
 		s.report.errorf(path, "write true or false", "must be true or false, not %s", nodeKind(n))
 	default:
+		// Of the numbers only a file's mode is written in octal. An ID with a
+		// leading zero is a slip, and would be another ID.
+		if tag == "!!int" && t.Kind() == reflect.Int64 && !decimal.MatchString(n.Value) {
+			s.report.errorf(path, "write it in decimal digits alone", "is a number in another notation")
+			return nil
+		}
 		if tag == "!!int" && n.Decode(v.Interface()) == nil {
 			return v.Elem().Interface()
 		}

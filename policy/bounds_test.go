@@ -1,0 +1,69 @@
+package policy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"quartermaster.dev/policy"
+)
+
+// TestWhatIsSaidIsBounded has documents as large as a ConfigMap may be: nobody
+// may stall the server, or fill a log, with one.
+func TestWhatIsSaidIsBounded(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: quartermaster.dev/v1alpha1\nkind: JobPolicy\n"
+	var unknown, unselected, listed, documents strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&unknown, "field%d: 1\n", i)
+		fmt.Fprintf(&unselected, "    key%d/x: 1\n", i)
+		listed.WriteString("  - {nme: a}\n")
+		documents.WriteString("---\nkind: X\n")
+	}
+	for name, data := range map[string]string{
+		"unknown fields": head + unknown.String(),
+		"a mapping":      head + "match: {}\ninject:\n  nodeSelector:\n" + unselected.String(),
+		"a list":         head + "match: {}\ninject:\n  secrets:\n" + listed.String(),
+		"documents":      documents.String(),
+		"one name":       head + "match: {}\nname: " + strings.Repeat("x", 900_000) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, system := range []bool{false, true} {
+				source := policy.Compile(policy.ConfigMap{Namespace: "dev", Name: "big", System: system, Data: map[string]string{"policy.yaml": data}})
+				if !source.Broken() || len(source.Problems) > 51 {
+					t.Errorf("broken: %v, %d problems", source.Broken(), len(source.Problems))
+				}
+				d := policy.Decide(jobRequest(), policy.NewSet("dev", nil, source))
+				if said := d.Message(); d.Outcome != policy.Refused || len(said) > 50_000 {
+					t.Errorf("%s, with a message of %d bytes", d.Outcome, len(said))
+				}
+			}
+		})
+	}
+}
+
+func jobRequest() policy.Request {
+	return policy.Request{Namespace: "dev", Pod: &policy.Pod{
+		Metadata: policy.Metadata{Labels: map[string]string{policy.DefaultJobLabel: "x"}},
+		Spec:     policy.PodSpec{Containers: []policy.Container{{Name: "build"}, {Name: "helper"}}},
+	}}
+}
+
+// TestSlipsThatWouldChangeWhoIsMeant are written one way and read another.
+func TestSlipsThatWouldChangeWhoIsMeant(t *testing.T) {
+	t.Parallel()
+	for match, want := range map[string]string{
+		"{projectIDs: [010]}":       "error: match.projectIDs[0]: is a number in another notation; write it in decimal digits alone\n",
+		"{projectIDs: [0x4D]}":      "error: match.projectIDs[0]: is a number in another notation; write it in decimal digits alone\n",
+		"{projectIDs: [1_000]}":     "error: match.projectIDs[0]: is a number in another notation; write it in decimal digits alone\n",
+		"{projectIDs: [!!int '7']}": "error: match.projectIDs[0]: has a YAML tag (!!int), and tags are not read; take the tag out\n",
+		"{createdBy: [{kind: Group, name: 'system:authenticated'}], podSelector: {matchLabels: {a: b}}}": "error: match.podSelector: is not enough for a policy that hands out a credential: job authors can influence labels; add projectIDs, rootNamespaceIDs, runnerNames or createdBy, or write `match: {}` to mean every job pod of the namespace\n" +
+			"warning: match.createdBy[0]: is hardly a condition: every service account of the namespace is in the group system:authenticated; name the runner's service account, or write `match: {}` to mean every job pod of the namespace\n",
+		"{createdBy: [{kind: Group, name: 'system:serviceaccounts:runners'}], podSelector: {matchLabels: {a: b}}}": "",
+	} {
+		if got := said("apiVersion: quartermaster.dev/v1alpha1\nkind: JobPolicy\nmatch: " + match + "\ninject: {secrets: [{name: a, mountPath: /a}]}\n"); got != want {
+			t.Errorf("%s:\ngot  %swant %s", match, got, want)
+		}
+	}
+}
