@@ -46,7 +46,7 @@ func TestTheServersRights(t *testing.T) {
 	everywhere := []string{"", ns, "default", "kube-system", installed.Namespace} // "" is all namespaces at once
 
 	for _, namespace := range everywhere {
-		for _, verb := range []string{"get", "list", "watch"} {
+		for _, verb := range []string{"list", "watch"} {
 			attributes := authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: "configmaps"}
 			if !allowed(t, account, attributes) {
 				t.Errorf("the server may not %s configmaps in %q", verb, namespace)
@@ -64,6 +64,7 @@ func TestTheServersRights(t *testing.T) {
 		{"admissionregistration.k8s.io", "validatingwebhookconfigurations", "", verbs},
 		{"admissionregistration.k8s.io", "*", "", verbs},
 		{"", "configmaps", "", []string{"create", "update", "patch", "delete", "deletecollection", "*"}},
+		{"", "configmaps", "", []string{"get", "create", "update", "patch", "delete", "deletecollection", "*"}},
 		{"", "events", "", []string{"get", "list", "watch", "update", "delete", "deletecollection", "*"}},
 		{"", "pods", "", verbs},
 		{"", "serviceaccounts", "token", []string{"create"}},

@@ -38,10 +38,15 @@ func (e *usageError) Error() string { return e.err.Error() }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
 	cmd := &cobra.Command{
-		Use:           "quartermaster-webhook",
-		Short:         "Serve the admission webhook that equips GitLab job pods",
-		Long:          longHelp,
-		Args:          cobra.NoArgs,
+		Use:   "quartermaster-webhook",
+		Short: "Serve the admission webhook that equips GitLab job pods",
+		Long:  longHelp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Errorf("%q is one argument too many: there are only flags; see --help", args[0])}
+			}
+			return nil
+		},
 		Version:       version.String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

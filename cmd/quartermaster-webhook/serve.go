@@ -86,7 +86,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 }
 
 func newManager(config *rest.Config, o *options, logger logr.Logger) (ctrl.Manager, error) {
-	shutdown := 30 * time.Second
+	shutdown := 15 * time.Second // the chart's grace period leaves 20 beside the drain
 	return ctrl.NewManager(config, ctrl.Options{
 		Logger: logger,
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{

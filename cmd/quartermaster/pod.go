@@ -7,6 +7,7 @@ import (
 	"io"
 
 	yamlv3 "go.yaml.in/yaml/v3"
+	kubejson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"quartermaster.dev/policy"
@@ -34,7 +35,7 @@ func readPod(f file) (*podInput, error) {
 			Namespace string `json:"namespace"`
 		} `json:"metadata"`
 	}
-	if err := json.Unmarshal(object, &head); err != nil {
+	if err := kubejson.UnmarshalCaseSensitivePreserveInts(object, &head); err != nil {
 		return nil, inputErrorf("give a Pod or an AdmissionReview", "%s holds no manifest", f.name)
 	}
 	what := head.APIVersion + " " + head.Kind
@@ -57,18 +58,20 @@ func readPod(f file) (*podInput, error) {
 func readReview(f file, data []byte) (*podInput, error) {
 	var review struct {
 		Request *struct {
-			Operation   string
-			SubResource string
-			Kind        struct{ Kind string }
-			Namespace   string
-			UserInfo    struct {
-				Username string
-				Groups   []string
-			}
-			Object json.RawMessage
-		}
+			Operation   string `json:"operation"`
+			SubResource string `json:"subResource"`
+			Kind        struct {
+				Kind string `json:"kind"`
+			} `json:"kind"`
+			Namespace string `json:"namespace"`
+			UserInfo  struct {
+				Username string   `json:"username"`
+				Groups   []string `json:"groups"`
+			} `json:"userInfo"`
+			Object json.RawMessage `json:"object"`
+		} `json:"request"`
 	}
-	if err := json.Unmarshal(data, &review); err != nil {
+	if err := kubejson.UnmarshalCaseSensitivePreserveInts(data, &review); err != nil {
 		return nil, inputErrorf("", "%s is no AdmissionReview: %v", f.name, err)
 	}
 	r := review.Request

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"quartermaster.dev/policy"
 )
@@ -78,6 +79,9 @@ func (o *podOptions) question(s streams) (*question, error) {
 
 // ask puts a pod and policies together.
 func (o *podOptions) ask(pod *podInput, policies *policies) (*question, error) {
+	if msgs := validation.IsQualifiedName(o.jobLabel); len(msgs) > 0 {
+		return nil, inputErrorf("write the key of a label, as "+policy.DefaultJobLabel, "--job-label %q is no label key", o.jobLabel)
+	}
 	if o.jobLabel == "" {
 		return nil, inputErrorf("leave it out to mean "+policy.DefaultJobLabel, "--job-label is empty")
 	}

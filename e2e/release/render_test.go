@@ -77,7 +77,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []any{
-		map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "verbs": []any{"get", "list", "watch"}},
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "verbs": []any{"list", "watch"}},
 		map[string]any{"apiGroups": []any{""}, "resources": []any{"events"}, "verbs": []any{"create", "patch"}},
 	}
 	roles := 0
