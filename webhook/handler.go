@@ -37,13 +37,11 @@ type Handler struct {
 // ServeHTTP answers one review. A body that is none gets a 4xx, and whatever
 // goes wrong in here a 500: the API server then does as failurePolicy says.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.Log.Error("panic while deciding", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			http.Error(w, "quartermaster failed while deciding; its log says where", http.StatusInternalServerError)
-		}
-	}()
-	req, err := readReview(w, r)
+	defer answerPanic(w, h.Log)
+	buf := takeBuffers()
+	defer buf.release()
+	pod := &policy.Pod{}
+	req, err := readReview(w, r, &buf.body, pod)
 	if err != nil {
 		h.refuseRequest(w, err)
 		return
@@ -53,8 +51,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuseRequest(w, errStarting)
 		return
 	}
-	if err := writeAnswer(w, h.answer(r.Context(), req, set)); err != nil {
+	if err := writeAnswer(w, &buf.answer, h.answer(r.Context(), req, pod, set)); err != nil {
 		h.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
+	}
+}
+
+// answerPanic, deferred, answers for a handler that panicked.
+func answerPanic(w http.ResponseWriter, log *slog.Logger) {
+	if p := recover(); p != nil {
+		log.Error("panic while deciding", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		http.Error(w, "quartermaster failed while deciding; its log says where", http.StatusInternalServerError)
 	}
 }
 
@@ -66,18 +72,19 @@ func (h *Handler) refuseRequest(w http.ResponseWriter, err error) {
 }
 
 // answer decides on a request.
-func (h *Handler) answer(ctx context.Context, req *request, set *policy.Set) response {
-	begin := time.Now()
+func (h *Handler) answer(ctx context.Context, req *request, pod *policy.Pod, set *policy.Set) response {
 	res := response{UID: req.UID, Allowed: true}
 	if !req.createsPod() {
 		return res
 	}
-	in, err := req.policyRequest(h.JobLabel)
-	if err != nil {
+	if req.Object.err != nil {
+		err := policy.Undecodable("the object is no core/v1 Pod", req.Object.err)
 		h.Log.Warn("not a pod", "uid", req.UID, "namespace", req.Namespace, "error", err)
 		return res.refuse(http.StatusBadRequest, "BadRequest", err.Error())
 	}
-	d := policy.Decide(in, set)
+	d := policy.Decide(policy.Request{
+		Namespace: req.Namespace, User: req.UserInfo.Username, Groups: req.UserInfo.Groups, JobLabel: h.JobLabel, Pod: pod,
+	}, set)
 	if d.Outcome == policy.Refused {
 		res = res.refuse(http.StatusForbidden, "Forbidden", d.Message())
 	}
@@ -90,7 +97,7 @@ func (h *Handler) answer(ctx context.Context, req *request, set *policy.Set) res
 	}
 	res.AuditAnnotations = auditAnnotations(&d)
 	res.Warnings = warnings(&d)
-	h.record(ctx, req, &d, time.Since(begin))
+	h.record(ctx, req, &d, time.Since(req.received))
 	return res
 }
 
@@ -127,19 +134,29 @@ func traces(d *policy.Decision) []trace {
 
 // warnings reach kubectl and the log of the runner's manager, not the job's.
 func warnings(d *policy.Decision) []string {
-	var lines []string
+	var told []policy.Problem
 	for _, n := range d.Notes {
 		if n.Severity == policy.Warning {
-			lines = append(lines, n.String())
+			told = append(told, n)
 		}
 	}
-	return lines
+	if len(told) == 0 {
+		return nil
+	}
+	return texts(told)
 }
 
+// maxTold bounds what one answer, log line or Event tells of: a broken policy
+// can have as many problems as it has lines.
+const maxTold = 20
+
 func texts(problems []policy.Problem) []string {
-	lines := make([]string, len(problems))
+	lines := make([]string, 0, min(len(problems), maxTold+1))
 	for i, p := range problems {
-		lines[i] = p.String()
+		if i == maxTold {
+			return append(lines, fmt.Sprintf("and %d more", len(problems)-maxTold))
+		}
+		lines = append(lines, p.String())
 	}
 	return lines
 }

@@ -101,7 +101,7 @@ func TestWhatIsNoReviewGetsAClear4xxAndTheServerLivesOn(t *testing.T) {
 		"no JSON":             {body: "hello", code: 400, says: "no AdmissionReview"},
 		"a list":              {body: "[]", code: 400, says: "no AdmissionReview"},
 		"null":                {body: "null", code: 400, says: "must be AdmissionReview"},
-		"truncated":           {body: good[:len(good)-10], code: 400, says: "unexpected end"},
+		"truncated":           {body: good[:len(good)-10], code: 400, says: "ends too early"},
 		"two reviews":         {body: good + good, code: 400, says: "after top-level value"},
 		"of another version":  {body: strings.Replace(good, "/v1\"", "/v1beta1\"", 1), code: 400, says: `"admission.k8s.io/v1beta1"`},
 		"of another kind":     {body: strings.Replace(good, "AdmissionReview", "Pod", 1), code: 400, says: `"Pod"`},

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -28,7 +29,7 @@ type Reporter struct {
 	log      *slog.Logger
 	metrics  *Metrics
 	recorder record.EventRecorder
-	refs     sync.Map // namespace/name → *corev1.ObjectReference
+	uids     sync.Map // namespace/name → types.UID
 }
 
 // NewReporter makes a reporter that writes Events until stop is called.
@@ -42,15 +43,12 @@ func NewReporter(events typedcorev1.EventsGetter, log *slog.Logger, metrics *Met
 	return &Reporter{log: log, metrics: metrics, recorder: broadcaster.NewRecorder(scheme.Scheme, source)}, broadcaster.Shutdown
 }
 
-// Seen remembers the ConfigMap, so that Events can name it.
-func (r *Reporter) Seen(cm *corev1.ConfigMap) {
-	r.refs.Store(cm.Namespace+"/"+cm.Name, &corev1.ObjectReference{
-		APIVersion: "v1", Kind: "ConfigMap", Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID,
-	})
-}
+// Seen remembers a ConfigMap, so that Events can name it.
+func (r *Reporter) Seen(namespace, name string, uid types.UID) { r.uids.Store(namespace+"/"+name, uid) }
 
 // InForce implements [Observer].
 func (r *Reporter) InForce(source *policy.Source, recovered bool) {
+	r.metrics.forget(source.String()) // its documents may have other names now
 	r.log.Info("policy in force", "configMap", source.Stamp(), "problems", texts(source.Problems))
 	if recovered {
 		r.event(source.String(), corev1.EventTypeNormal, ReasonRecovered, "the policy is in force again")
@@ -67,7 +65,7 @@ func (r *Reporter) Broken(source *policy.Source, problems []policy.Problem) {
 // Gone implements [Observer].
 func (r *Reporter) Gone(namespace, name string) {
 	r.log.Info("policy gone", "configMap", namespace+"/"+name)
-	r.refs.Delete(namespace + "/" + name)
+	r.uids.Delete(namespace + "/" + name)
 	r.metrics.forget(namespace + "/" + name)
 }
 
@@ -86,12 +84,16 @@ func (r *Reporter) refused(req *request, d *policy.Decision) {
 const maxNote = 1024
 
 func (r *Reporter) event(configMap, eventType, reason, note string) {
-	if ref, ok := r.refs.Load(configMap); ok {
-		if len(note) > maxNote {
-			note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
-		}
-		r.recorder.Event(ref.(*corev1.ObjectReference), eventType, reason, note)
+	uid, ok := r.uids.Load(configMap)
+	if !ok {
+		return
 	}
+	if len(note) > maxNote {
+		note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
+	}
+	namespace, name, _ := strings.Cut(configMap, "/")
+	about := &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: name, UID: uid.(types.UID)}
+	r.recorder.Event(about, eventType, reason, note)
 }
 
 // splitOrigin takes the name of a policy in messages apart: its ConfigMap, and

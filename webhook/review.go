@@ -1,14 +1,17 @@
 package webhook
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
-	kubejson "sigs.k8s.io/json"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"quartermaster.dev/policy"
 )
@@ -25,13 +28,12 @@ const (
 
 // review is the part of an admission.k8s.io/v1 AdmissionReview that is read.
 type review struct {
-	APIVersion string   `json:"apiVersion"`
-	Kind       string   `json:"kind"`
-	Request    *request `json:"request"`
+	APIVersion string  `json:"apiVersion"`
+	Kind       string  `json:"kind"`
+	Request    request `json:"request"`
 }
 
-// request is the part of an AdmissionRequest that is read. The object stays as
-// it came.
+// request is the part of an AdmissionRequest that is read.
 type request struct {
 	UID      string `json:"uid"`
 	Resource struct {
@@ -47,16 +49,39 @@ type request struct {
 		Username string   `json:"username"`
 		Groups   []string `json:"groups"`
 	} `json:"userInfo"`
-	Object rawObject `json:"object"`
-	DryRun bool      `json:"dryRun"`
+	Object object `json:"object"`
+	DryRun bool   `json:"dryRun"`
+
+	received time.Time
 }
 
-// rawObject is JSON as it came.
-type rawObject []byte
+// object is where the object of a request is decoded to, in the same pass over
+// the bytes as the request.
+type object struct {
+	into any // a pointer
+	// err is what is wrong with the object. A review with such an object is
+	// answered like every other.
+	err error
+}
 
-// UnmarshalJSON keeps the bytes.
-func (o *rawObject) UnmarshalJSON(data []byte) error {
-	*o = append((*o)[:0], data...)
+// UnmarshalJSONFrom decodes the object, or passes over it where it is wrong.
+func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	place, depth := dec.StackPointer(), dec.StackDepth()
+	_, before := dec.StackIndex(depth)
+	o.err = json.UnmarshalDecode(dec, o.into)
+	wrong := (*json.SemanticError)(nil)
+	if o.err == nil || errors.As(o.err, new(*jsontext.SyntacticError)) || !errors.As(o.err, &wrong) {
+		return o.err
+	}
+	wrong.JSONPointer = jsontext.Pointer(strings.TrimPrefix(string(wrong.JSONPointer), string(place)))
+	for dec.StackDepth() > depth {
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+	}
+	if _, now := dec.StackIndex(depth); now == before {
+		return dec.SkipValue()
+	}
 	return nil
 }
 
@@ -114,55 +139,56 @@ func httpCode(err error) int {
 	return http.StatusBadRequest
 }
 
-// readReview reads an AdmissionReview from a request.
-func readReview(w http.ResponseWriter, r *http.Request) (*request, error) {
+// readReview reads an AdmissionReview from a request into buf, and decodes its
+// object into what object points to.
+func readReview(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, object any) (*request, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, badRequest(http.StatusMethodNotAllowed, "an AdmissionReview is sent by POST, not %s", r.Method)
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, badRequest(http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+	if media := r.Header.Get("Content-Type"); media != "application/json" {
+		if media, _, err := mime.ParseMediaType(media); err != nil || media != "application/json" {
+			return nil, badRequest(http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReview))
+	if 0 < r.ContentLength && r.ContentLength <= maxReview {
+		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxReview))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, badRequest(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxReview)
 	}
 	if err != nil {
 		return nil, badRequest(http.StatusBadRequest, "the body cannot be read: %v", err)
 	}
-	return decodeReview(body)
+	return decodeReview(buf.Bytes(), object)
 }
 
 // decodeReview reads an AdmissionReview from its bytes.
-func decodeReview(body []byte) (*request, error) {
-	var in review
-	if err := kubejson.UnmarshalCaseSensitivePreserveInts(body, &in); err != nil {
-		return nil, badRequest(http.StatusBadRequest, "the body is no AdmissionReview: %v", err)
+func decodeReview(body []byte, into any) (*request, error) {
+	in := review{Request: request{Object: object{into: into}, received: time.Now()}}
+	if err := json.Unmarshal(body, &in, policy.DecodeOptions()); err != nil {
+		return nil, badRequest(http.StatusBadRequest, "%v", policy.Undecodable("the body is no AdmissionReview", err))
 	}
 	if in.APIVersion != reviewVersion || in.Kind != reviewKind {
-		return nil, badRequest(http.StatusBadRequest, "the body is %q of %q, and must be %s of %s", in.Kind, in.APIVersion, reviewKind, reviewVersion)
+		return nil, badRequest(http.StatusBadRequest, "the body is %.64q of %.64q, and must be %s of %s", in.Kind, in.APIVersion, reviewKind, reviewVersion)
 	}
-	if in.Request == nil || in.Request.UID == "" {
+	if in.Request.UID == "" {
 		return nil, badRequest(http.StatusBadRequest, "the AdmissionReview holds no request with a uid")
 	}
-	return in.Request, nil
+	return &in.Request, nil
 }
 
-// policyRequest is the request as a decision takes it.
-func (r *request) policyRequest(jobLabel string) (policy.Request, error) {
-	pod, err := policy.DecodePod(r.Object)
-	return policy.Request{
-		Namespace: r.Namespace, User: r.UserInfo.Username, Groups: r.UserInfo.Groups,
-		JobLabel: jobLabel, Pod: pod,
-	}, err
-}
-
-func writeAnswer(w http.ResponseWriter, res response) error {
-	body, err := json.Marshal(answer{APIVersion: reviewVersion, Kind: reviewKind, Response: res})
+// writeAnswer sends a response. It is encoded in buf, in one go with the patch,
+// whose base64 is written where it belongs.
+func writeAnswer(w http.ResponseWriter, buf *bytes.Buffer, res response) error {
+	err := json.MarshalWrite(buf, answer{APIVersion: reviewVersion, Kind: reviewKind, Response: res},
+		json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, err = w.Write(body)
+	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
+	_, err = w.Write(buf.Bytes())
 	return err
 }

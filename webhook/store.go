@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"quartermaster.dev/policy"
 )
 
@@ -21,8 +23,8 @@ type Store struct {
 	mu              sync.Mutex // for writers
 	systemNamespace string
 	observer        Observer
-	sources         map[string]map[string]*policy.Source
-	broken          map[string]bool // by name of the ConfigMap
+	sources         map[string][]*policy.Source // by namespace
+	broken          map[string]bool             // by name of the ConfigMap
 }
 
 // Observer is told when a ConfigMap comes in force, breaks or recovers. It is
@@ -41,7 +43,7 @@ type Observer interface {
 func NewStore(systemNamespace string, observer Observer) *Store {
 	return &Store{
 		systemNamespace: systemNamespace, observer: observer,
-		sources: map[string]map[string]*policy.Source{}, broken: map[string]bool{},
+		sources: map[string][]*policy.Source{}, broken: map[string]bool{},
 	}
 }
 
@@ -64,24 +66,32 @@ func (s *Store) MarkSynced() { s.synced.Store(true) }
 
 // Put compiles a ConfigMap and puts it in force, in place of an earlier one of
 // its name.
-func (s *Store) Put(cm policy.ConfigMap) {
-	source := s.compile(cm)
+func (s *Store) Put(cm policy.ConfigMap) { s.put(s.compile(cm)) }
+
+// put puts in force what was compiled. That it did is no news where it says
+// the same as before: it is told again after a watch has lost track.
+func (s *Store) put(source *policy.Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sources[cm.Namespace] == nil {
-		s.sources[cm.Namespace] = map[string]*policy.Source{}
+	news := source
+	if i := s.index(source.Namespace, source.Name); i < 0 {
+		s.sources[source.Namespace] = append(s.sources[source.Namespace], source)
+	} else {
+		if s.sources[source.Namespace][i].Hash == source.Hash {
+			news = nil
+		}
+		s.sources[source.Namespace][i] = source
 	}
-	s.sources[cm.Namespace][cm.Name] = source
-	s.swap(cm.Namespace, source)
+	s.swap(source.Namespace, news)
 }
 
 // Delete takes a ConfigMap out of force.
 func (s *Store) Delete(namespace, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if source := s.sources[namespace][name]; source != nil {
-		delete(s.broken, source.String())
-		delete(s.sources[namespace], name)
+	if i := s.index(namespace, name); i >= 0 {
+		delete(s.broken, s.sources[namespace][i].String())
+		s.sources[namespace] = slices.Delete(s.sources[namespace], i, i+1)
 	}
 	if len(s.sources[namespace]) == 0 {
 		delete(s.sources, namespace)
@@ -90,6 +100,24 @@ func (s *Store) Delete(namespace, name string) {
 	if s.observer != nil {
 		s.observer.Gone(namespace, name)
 	}
+}
+
+// index is where a ConfigMap is among those of its namespace, or -1.
+func (s *Store) index(namespace, name string) int {
+	return slices.IndexFunc(s.sources[namespace], func(source *policy.Source) bool { return source.Name == name })
+}
+
+// names are all ConfigMaps that the store holds.
+func (s *Store) names() map[types.NamespacedName]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := map[types.NamespacedName]bool{}
+	for namespace, sources := range s.sources {
+		for _, source := range sources {
+			names[types.NamespacedName{Namespace: namespace, Name: source.Name}] = true
+		}
+	}
+	return names
 }
 
 func (s *Store) compile(cm policy.ConfigMap) *policy.Source {
@@ -107,7 +135,7 @@ func (s *Store) swap(namespace string, changed *policy.Source) {
 	}
 	var system *policy.System
 	if sources := s.sources[namespace]; len(sources) > 0 {
-		system = policy.NewSystem(slices.Collect(maps.Values(sources))...)
+		system = policy.NewSystem(sources...)
 	}
 	s.cluster.Store(system)
 	if changed != nil {
@@ -128,7 +156,7 @@ func (s *Store) swapOne(namespace string, changed *policy.Source) {
 		s.sets.Delete(namespace)
 		return
 	}
-	set := policy.NewSet(namespace, s.cluster.Load(), slices.Collect(maps.Values(sources))...)
+	set := policy.NewSet(namespace, s.cluster.Load(), sources...)
 	s.sets.Store(namespace, set)
 	for _, source := range sources {
 		s.observe(source, set.Broken(source), source == changed)
@@ -174,12 +202,8 @@ func (s *Store) Validate(cm policy.ConfigMap) []policy.Problem {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	beside := maps.Clone(s.sources[cm.Namespace])
-	if beside == nil {
-		beside = map[string]*policy.Source{}
-	}
-	beside[cm.Name] = source
-	sources := slices.Collect(maps.Values(beside))
+	beside := func(other *policy.Source) bool { return other.Name == cm.Name }
+	sources := append(slices.DeleteFunc(slices.Clone(s.sources[cm.Namespace]), beside), source)
 	if source.System {
 		return append(source.Problems, s.wouldBreak(policy.NewSystem(sources...))...)
 	}
@@ -193,8 +217,7 @@ func (s *Store) Validate(cm policy.ConfigMap) []policy.Problem {
 func (s *Store) wouldBreak(system *policy.System) []policy.Problem {
 	var problems []policy.Problem
 	for _, namespace := range slices.Sorted(maps.Keys(s.sources)) {
-		for _, name := range slices.Sorted(maps.Keys(s.sources[namespace])) {
-			source := s.sources[namespace][name]
+		for _, source := range s.sources[namespace] {
 			if s.broken[source.String()] {
 				continue
 			}

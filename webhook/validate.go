@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	kubejson "sigs.k8s.io/json"
-
 	"quartermaster.dev/policy"
 )
 
@@ -27,13 +25,17 @@ type configMap struct {
 		GenerateName string            `json:"generateName"`
 		Labels       map[string]string `json:"labels"`
 	} `json:"metadata"`
-	Data       map[string]string    `json:"data"`
-	BinaryData map[string]rawObject `json:"binaryData"`
+	Data       map[string]string         `json:"data"`
+	BinaryData map[string]policy.Skipped `json:"binaryData"`
 }
 
 // ServeHTTP answers one review.
 func (v *Validator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req, err := readReview(w, r)
+	defer answerPanic(w, v.Log)
+	buf := takeBuffers()
+	defer buf.release()
+	var cm configMap
+	req, err := readReview(w, r, &buf.body, &cm)
 	if err == nil && v.Store.Check(r) != nil {
 		err = errStarting
 	}
@@ -41,24 +43,23 @@ func (v *Validator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), httpCode(err))
 		return
 	}
-	res := v.answer(req)
+	res := v.answer(req, &cm)
 	if !res.Allowed {
 		v.Log.Info("policy refused", "uid", req.UID, "namespace", req.Namespace, "configMap", req.Name,
 			"user", req.UserInfo.Username, "problems", strings.Split(res.Status.Message, "\n"))
 	}
-	if err := writeAnswer(w, res); err != nil {
+	if err := writeAnswer(w, &buf.answer, res); err != nil {
 		v.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
 	}
 }
 
-func (v *Validator) answer(req *request) response {
+func (v *Validator) answer(req *request, cm *configMap) response {
 	res := response{UID: req.UID, Allowed: true}
 	if req.Resource.Resource != "configmaps" || req.Operation != "CREATE" && req.Operation != "UPDATE" {
 		return res
 	}
-	var cm configMap
-	if err := kubejson.UnmarshalCaseSensitivePreserveInts(req.Object, &cm); err != nil {
-		return res.refuse(http.StatusBadRequest, "BadRequest", "the object is no core/v1 ConfigMap: "+err.Error())
+	if req.Object.err != nil {
+		return res.refuse(http.StatusBadRequest, "BadRequest", policy.Undecodable("the object is no core/v1 ConfigMap", req.Object.err).Error())
 	}
 	switch label, labelled := cm.Metadata.Labels[policy.LabelPolicy]; {
 	case !labelled:
@@ -71,7 +72,9 @@ func (v *Validator) answer(req *request) response {
 	if policy.HasErrors(problems) {
 		return res.refuse(http.StatusForbidden, "Forbidden", strings.Join(texts(errorsOf(problems)), "\n"))
 	}
-	res.Warnings = texts(problems)
+	if len(problems) > 0 {
+		res.Warnings = texts(problems)
+	}
 	return res
 }
 

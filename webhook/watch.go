@@ -3,79 +3,99 @@ package webhook
 import (
 	"context"
 	"maps"
+	"runtime/debug"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"quartermaster.dev/policy"
 )
 
-// CacheOptions limit a manager's cache to what a [Store] reads: labelled
-// ConfigMaps, without what takes memory and says nothing.
-func CacheOptions() cache.Options {
-	return cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&corev1.ConfigMap{}: {
-			Label:     labels.SelectorFromSet(labels.Set{policy.LabelPolicy: "true"}),
-			Transform: slim,
-		},
-	}}
+// Watch keeps the store as the labelled ConfigMaps of the cluster are, until
+// ctx ends. The store is marked synced when it holds all that there were.
+//
+// It is a reflector and no informer: an informer would keep a copy of each
+// ConfigMap beside what is compiled from it. Here a ConfigMap is compiled as
+// soon as it is decoded, and nothing else of it is kept.
+func Watch(ctx context.Context, client toolscache.Getter, store *Store, reporter *Reporter) {
+	labelled := func(o *metav1.ListOptions) { o.LabelSelector = policy.LabelPolicy + "=true" }
+	source := toolscache.NewFilteredListWatchFromClient(client, "configmaps", metav1.NamespaceAll, labelled)
+	into := &reflected{store: store, reporter: reporter}
+	toolscache.NewReflectorWithOptions(source, &corev1.ConfigMap{}, into, toolscache.ReflectorOptions{Name: "policies"}).RunWithContext(ctx)
 }
 
-// slim drops managedFields and annotations: kubectl keeps a second copy of the
-// data in one of them.
-func slim(obj any) (any, error) {
-	if cm, ok := obj.(*corev1.ConfigMap); ok {
-		cm.ManagedFields, cm.Annotations = nil, nil
-	}
-	return obj, nil
+// reflected is what a reflector writes to.
+type reflected struct {
+	store    *Store
+	reporter *Reporter
 }
 
-// Watch fills the store from the cache's ConfigMaps, now and whenever one
-// changes. The store is marked synced, and Watch returns, when it holds all
-// that there were; it needs the cache to be started.
-func Watch(ctx context.Context, c cache.Cache, store *Store, reporter *Reporter) error {
-	informer, err := c.GetInformer(ctx, &corev1.ConfigMap{})
-	if err != nil {
-		return err
+// compiledMap is all that is kept of a ConfigMap.
+type compiledMap struct {
+	metav1.ObjectMeta
+	source *policy.Source
+}
+
+// Transformer makes the reflector compile what it gathers for a first Replace
+// as it comes.
+func (r *reflected) Transformer() toolscache.TransformFunc {
+	return func(obj any) (any, error) { return r.compiled(obj), nil }
+}
+
+func (r *reflected) compiled(obj any) *compiledMap {
+	cm, ok := obj.(*corev1.ConfigMap)
+	if !ok {
+		return obj.(*compiledMap)
 	}
-	put := func(obj any) {
-		cm := obj.(*corev1.ConfigMap)
-		reporter.Seen(cm)
-		store.Put(fromObject(cm))
-	}
-	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc: put,
-		UpdateFunc: func(before, after any) {
-			if before.(*corev1.ConfigMap).ResourceVersion != after.(*corev1.ConfigMap).ResourceVersion {
-				put(after)
-			}
-		},
-		DeleteFunc: func(obj any) {
-			if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
-				obj = gone.Obj
-			}
-			cm := obj.(*corev1.ConfigMap)
-			store.Delete(cm.Namespace, cm.Name)
-		},
+	source := r.store.compile(policy.ConfigMap{
+		Namespace: cm.Namespace, Name: cm.Name, Data: cm.Data, BinaryKeys: slices.Sorted(maps.Keys(cm.BinaryData)),
 	})
-	if err != nil {
-		return err
-	}
-	if !toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
-		return ctx.Err()
-	}
-	store.MarkSynced()
-	reporter.log.Info("policies known: ready to decide")
+	return &compiledMap{metav1.ObjectMeta{Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID}, source}
+}
+
+// Add puts a ConfigMap in force.
+func (r *reflected) Add(obj any) error {
+	cm := r.compiled(obj)
+	r.reporter.Seen(cm.Namespace, cm.Name, cm.UID)
+	r.store.put(cm.source)
 	return nil
 }
 
-func fromObject(cm *corev1.ConfigMap) policy.ConfigMap {
-	return policy.ConfigMap{
-		Namespace: cm.Namespace, Name: cm.Name, Data: cm.Data,
-		BinaryKeys: slices.Sorted(maps.Keys(cm.BinaryData)),
-	}
+// Update puts a ConfigMap in force that has changed.
+func (r *reflected) Update(obj any) error { return r.Add(obj) }
+
+// Delete takes a ConfigMap out of force.
+func (r *reflected) Delete(obj any) error {
+	cm := obj.(*corev1.ConfigMap)
+	r.store.Delete(cm.Namespace, cm.Name)
+	return nil
 }
+
+// Replace puts in force all that there is, at the start and after the watch
+// has lost track, and takes out of force what is gone.
+func (r *reflected) Replace(objects []any, _ string) error {
+	gone := r.store.names()
+	for _, obj := range objects {
+		cm := r.compiled(obj)
+		delete(gone, types.NamespacedName{Namespace: cm.Namespace, Name: cm.Name})
+		if err := r.Add(cm); err != nil {
+			return err
+		}
+	}
+	for name := range gone {
+		r.store.Delete(name.Namespace, name.Name)
+	}
+	r.store.MarkSynced()
+	r.reporter.log.Info("policies known: ready to decide", "configMaps", len(objects))
+	// What compiling took is many times what was compiled. It goes back when the
+	// reflector has let go of what it gathered, and with it what it is made of.
+	time.AfterFunc(time.Second, debug.FreeOSMemory)
+	return nil
+}
+
+// Resync has nothing to do: what is compiled does not wear out.
+func (r *reflected) Resync() error { return nil }
