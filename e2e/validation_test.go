@@ -97,9 +97,10 @@ func TestTakingAPolicyAwayAlwaysPasses(t *testing.T) {
 	ns := namespace(t, nil)
 	writer := mayOnlyWriteConfigMaps(t, ns)
 	for _, name := range []string{"to-unlabel", "to-delete"} {
-		if err := plane.Client.Create(t.Context(), policyMap(ns, name, goodPolicy)); err != nil {
-			t.Fatal(err)
-		}
+		writePolicy(t, ns, name, goodPolicy)
+	}
+	if pod := mustCreate(t, jobPod(ns)); pod.Spec.NodeSelector["pool"] != "dev" {
+		t.Fatalf("the policies do not count: the pod has the node selector %v", pod.Spec.NodeSelector)
 	}
 	unlabel := []byte(`{"metadata":{"labels":{"quartermaster.dev/policy":null}},"data":{"policy.yaml":"broken"}}`)
 	if err := writer.Patch(t.Context(), policyMap(ns, "to-unlabel", ""), client.RawPatch(types.MergePatchType, unlabel)); err != nil {
@@ -107,6 +108,12 @@ func TestTakingAPolicyAwayAlwaysPasses(t *testing.T) {
 	}
 	if err := writer.Delete(t.Context(), policyMap(ns, "to-delete", "")); err != nil {
 		t.Error(err)
+	}
+	if err := installed.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if pod := mustCreate(t, jobPod(ns)); len(pod.Spec.NodeSelector) > 0 || len(pod.Annotations) > 0 {
+		t.Errorf("without a policy the pod has the node selector %v and the annotations %v", pod.Spec.NodeSelector, pod.Annotations)
 	}
 }
 
