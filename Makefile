@@ -37,6 +37,17 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	go test ./policy -run '^$$' -fuzz '^FuzzRefusalText$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 	go test ./webhook -run '^$$' -fuzz '^FuzzDecodeReview$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
+.PHONY: bench
+bench: ## Measure pod creations against the cheapest webhook there can be (takes minutes)
+	@go run ./e2e/prepare ./cmd/quartermaster-webhook
+	go test ./policy ./webhook -run '^$$' -bench . -count 6
+	go run ./e2e/bench
+
+.PHONY: bench-scale
+bench-scale: ## Measure the server with 10,000 policies in 5,000 namespaces
+	@go run ./e2e/prepare ./cmd/quartermaster-webhook
+	go run ./e2e/benchscale
+
 .PHONY: lint
 lint: ## Check format, vet and lint
 	$(GOLANGCI_LINT) run ./...

@@ -57,13 +57,18 @@ type labelCondition struct {
 }
 
 // jobLabel is a label that GitLab Runner sets, and the condition that asks for it.
-type jobLabel struct{ condition, label, since string }
+type jobLabel struct{ condition, label, since, note string }
 
 var (
-	projectID       = &jobLabel{"match.projectIDs", labelProjectID, "17.9"}
-	rootNamespaceID = &jobLabel{"match.rootNamespaceIDs", labelRootNamespaceID, "19.0"}
-	runnerName      = &jobLabel{"match.runnerNames", labelRunnerName, "17.9"}
+	projectID       = newJobLabel("match.projectIDs", labelProjectID, "17.9")
+	rootNamespaceID = newJobLabel("match.rootNamespaceIDs", labelRootNamespaceID, "19.0")
+	runnerName      = newJobLabel("match.runnerNames", labelRunnerName, "17.9")
 )
+
+func newJobLabel(condition, label, since string) *jobLabel {
+	return &jobLabel{condition, label, since, fmt.Sprintf(
+		"needs GitLab Runner %s or later: pods of older ones have no label %s, and do not match", since, label)}
+}
 
 // needsCreator tells whether the policy asks who created the pod.
 func (m *matcher) needsCreator() bool { return len(m.createdBy) > 0 }

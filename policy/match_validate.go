@@ -144,7 +144,7 @@ func (m *matcher) addNamespaces(match *Match, system bool, r *report) {
 
 // noteRunner says which runners a condition needs.
 func noteRunner(c *labelCondition, r *report) {
-	r.add(Note, c.condition, "", "needs GitLab Runner %s or later: pods of older ones have no label %s, and do not match", c.since, c.label)
+	r.problems = append(r.problems, Problem{Severity: Note, Document: r.document, Path: c.condition, Message: c.note})
 }
 
 func validateSubject(path string, s *Subject, r *report) {

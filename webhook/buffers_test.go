@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 
 	"quartermaster.dev/policy/policytest"
@@ -76,9 +77,9 @@ func TestNothingOfARequestIsKept(t *testing.T) {
 			for _, c := range cases {
 				h := benchmarkedHandler(&c).(*Handler)
 				h.Log = slog.New(log)
-				h.Reporter = &Reporter{log: h.Log, metrics: h.Metrics, recorder: events}
+				h.Reporter = &Reporter{log: h.Log, metrics: h.Metrics, recorder: events, uids: map[string]types.UID{}}
 				for _, cm := range c.ConfigMaps {
-					h.Reporter.Seen(cm.Namespace, cm.Name, "uid")
+					h.Reporter.Seen(cm.Namespace+"/"+cm.Name, "uid")
 				}
 				post := func() {
 					f := fixture{Handler: h}

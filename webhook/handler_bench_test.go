@@ -64,7 +64,7 @@ type sink struct{ header http.Header }
 
 func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
-func (s *sink) WriteHeader(code int)        {}
+func (s *sink) WriteHeader(int)             {}
 
 // serve sends the review again and again.
 func serve(b *testing.B, handler http.Handler, review []byte) {

@@ -29,7 +29,9 @@ type Reporter struct {
 	log      *slog.Logger
 	metrics  *Metrics
 	recorder record.EventRecorder
-	uids     sync.Map // namespace/name → types.UID
+
+	mu   sync.RWMutex
+	uids map[string]types.UID // by namespace/name
 }
 
 // NewReporter makes a reporter that writes Events until stop is called.
@@ -40,11 +42,22 @@ func NewReporter(events typedcorev1.EventsGetter, log *slog.Logger, metrics *Met
 	broadcaster := record.NewBroadcasterWithCorrelatorOptions(record.CorrelatorOptions{BurstSize: 10, QPS: 1. / 60})
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: events.Events("")})
 	source := corev1.EventSource{Component: "quartermaster"}
-	return &Reporter{log: log, metrics: metrics, recorder: broadcaster.NewRecorder(scheme.Scheme, source)}, broadcaster.Shutdown
+	return &Reporter{log: log, metrics: metrics, recorder: broadcaster.NewRecorder(scheme.Scheme, source), uids: map[string]types.UID{}}, broadcaster.Shutdown
 }
 
-// Seen remembers a ConfigMap, so that Events can name it.
-func (r *Reporter) Seen(namespace, name string, uid types.UID) { r.uids.Store(namespace+"/"+name, uid) }
+// Seen remembers a ConfigMap, so that Events can be about it.
+func (r *Reporter) Seen(configMap string, uid types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.uids[configMap] = uid
+}
+
+func (r *Reporter) uid(configMap string) (types.UID, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	uid, ok := r.uids[configMap]
+	return uid, ok
+}
 
 // InForce implements [Observer].
 func (r *Reporter) InForce(source *policy.Source, recovered bool) {
@@ -65,7 +78,9 @@ func (r *Reporter) Broken(source *policy.Source, problems []policy.Problem) {
 // Gone implements [Observer].
 func (r *Reporter) Gone(namespace, name string) {
 	r.log.Info("policy gone", "configMap", namespace+"/"+name)
-	r.uids.Delete(namespace + "/" + name)
+	r.mu.Lock()
+	delete(r.uids, namespace+"/"+name)
+	r.mu.Unlock()
 	r.metrics.forget(namespace + "/" + name)
 }
 
@@ -84,7 +99,7 @@ func (r *Reporter) refused(req *request, d *policy.Decision) {
 const maxNote = 1024
 
 func (r *Reporter) event(configMap, eventType, reason, note string) {
-	uid, ok := r.uids.Load(configMap)
+	uid, ok := r.uid(configMap)
 	if !ok {
 		return
 	}
@@ -92,7 +107,7 @@ func (r *Reporter) event(configMap, eventType, reason, note string) {
 		note = strings.ToValidUTF8(note[:maxNote-3], "") + "..."
 	}
 	namespace, name, _ := strings.Cut(configMap, "/")
-	about := &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: name, UID: uid.(types.UID)}
+	about := &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: name, UID: uid}
 	r.recorder.Event(about, eventType, reason, note)
 }
 

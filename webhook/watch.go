@@ -36,8 +36,13 @@ type reflected struct {
 
 // compiledMap is all that is kept of a ConfigMap.
 type compiledMap struct {
-	metav1.ObjectMeta
 	source *policy.Source
+	uid    types.UID
+}
+
+// GetObjectMeta tells the reflector, as long as it gathers, what it is.
+func (c *compiledMap) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: c.source.Namespace, Name: c.source.Name}
 }
 
 // Transformer makes the reflector compile what it gathers for a first Replace
@@ -54,13 +59,13 @@ func (r *reflected) compiled(obj any) *compiledMap {
 	source := r.store.compile(policy.ConfigMap{
 		Namespace: cm.Namespace, Name: cm.Name, Data: cm.Data, BinaryKeys: slices.Sorted(maps.Keys(cm.BinaryData)),
 	})
-	return &compiledMap{metav1.ObjectMeta{Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID}, source}
+	return &compiledMap{source, cm.UID}
 }
 
 // Add puts a ConfigMap in force.
 func (r *reflected) Add(obj any) error {
 	cm := r.compiled(obj)
-	r.reporter.Seen(cm.Namespace, cm.Name, cm.UID)
+	r.reporter.Seen(cm.source.String(), cm.uid)
 	r.store.put(cm.source)
 	return nil
 }
@@ -81,7 +86,7 @@ func (r *reflected) Replace(objects []any, _ string) error {
 	gone := r.store.names()
 	for _, obj := range objects {
 		cm := r.compiled(obj)
-		delete(gone, types.NamespacedName{Namespace: cm.Namespace, Name: cm.Name})
+		delete(gone, types.NamespacedName{Namespace: cm.source.Namespace, Name: cm.source.Name})
 		if err := r.Add(cm); err != nil {
 			return err
 		}

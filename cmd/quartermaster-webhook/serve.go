@@ -34,9 +34,9 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	logger := logr.FromSlogHandler(log.Handler())
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
-	// Garbage may take half of what is in use instead of as much again: what is
-	// in use is policies, there may be many, and answering makes little garbage.
-	debug.SetGCPercent(50)
+	// Garbage may take a quarter of what is in use instead of as much again: what
+	// is in use is policies, there may be many, and answering makes little garbage.
+	debug.SetGCPercent(25)
 
 	config, err := restConfig(o.kubeconfig)
 	if err != nil {

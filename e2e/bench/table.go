@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
-	"strings"
 	"text/tabwriter"
 
 	"k8s.io/client-go/discovery"
@@ -27,23 +24,8 @@ func describe(_ context.Context, out io.Writer, plane *cluster.Cluster) error {
 		return err
 	}
 	fmt.Fprintf(out, "%s, %d cores, %s/%s, %s, Kubernetes %s; client, API server, etcd and webhooks share the machine\n",
-		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version.GitVersion)
+		load.Processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version.GitVersion)
 	return nil
-}
-
-// processor is what Linux calls it.
-func processor() string {
-	file, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown processor"
 }
 
 // column is one column of a table: its head, and its value for a variant in a round; NaN prints as "–".

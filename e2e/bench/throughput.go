@@ -19,7 +19,7 @@ func allAtOnce(ctx context.Context, variants []*variant, r *load.Recording, o *o
 		for j := range variants {
 			at := (first + block + j) % len(variants)
 			begin := time.Now()
-			took, err := burst(ctx, variants[at].creator, r, o.creators, max(o.concurrent/blocks, o.creators))
+			took, err := burst(ctx, variants[at].creator, []*load.Recording{r}, o.creators, max(o.concurrent/blocks, o.creators))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", variants[at].name, err)
 			}
@@ -35,8 +35,9 @@ func allAtOnce(ctx context.Context, variants []*variant, r *load.Recording, o *o
 	return measurements, nil
 }
 
-// burst creates so many pods by so many creators, and returns how long each took. The first error ends it.
-func burst(ctx context.Context, c *load.Creator, r *load.Recording, creators, pods int) ([]time.Duration, error) {
+// burst creates so many pods, of each recording in turn, by so many creators, and returns how long each took. The first
+// error ends it.
+func burst(ctx context.Context, c *load.Creator, recordings []*load.Recording, creators, pods int) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var left atomic.Int64
@@ -45,8 +46,12 @@ func burst(ctx context.Context, c *load.Creator, r *load.Recording, creators, po
 	var running sync.WaitGroup
 	for i := range creators {
 		running.Go(func() {
-			for left.Add(-1) >= 0 && ctx.Err() == nil {
-				_, took, err := c.Create(ctx, r)
+			for ctx.Err() == nil {
+				n := left.Add(-1)
+				if n < 0 {
+					return
+				}
+				_, took, err := c.Create(ctx, recordings[int(n)%len(recordings)])
 				if err != nil {
 					cancel(err)
 					return

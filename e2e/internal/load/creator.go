@@ -78,7 +78,7 @@ func (c *Creator) Create(ctx context.Context, r *Recording) (answer []byte, took
 	defer response.Body.Close()
 	answer, err = io.ReadAll(response.Body)
 	took = time.Since(begin)
-	if err == nil && response.StatusCode != http.StatusCreated {
+	if err == nil && response.StatusCode != r.status() {
 		err = fmt.Errorf("pod %s: %s: %.500s", r.Name, response.Status, answer)
 	}
 	return answer, took, err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -32,6 +33,8 @@ type Recording struct {
 	Object []byte
 	// Body creates the pod anew, in whatever namespace.
 	Body []byte
+	// Refused says that the pod is not to be created, but refused.
+	Refused bool
 }
 
 // Recorded returns the recording of that name.
@@ -67,6 +70,24 @@ func Recorded(name string) (*Recording, error) {
 	}
 	r.Object = compact.Bytes()
 	return r, nil
+}
+
+// With is the same pod with something else in its spec.
+func (r *Recording) With(name, member string, value any) (*Recording, error) {
+	var pod map[string]any
+	if err := json.Unmarshal(r.Body, &pod); err != nil {
+		return nil, err
+	}
+	pod["spec"].(map[string]any)[member] = value
+	body, err := json.Marshal(pod)
+	return &Recording{Name: name, Object: r.Object, Body: body}, err
+}
+
+func (r *Recording) status() int {
+	if r.Refused {
+		return http.StatusForbidden
+	}
+	return http.StatusCreated
 }
 
 // fresh is the pod without what the API server writes into every object, and without its namespace.
