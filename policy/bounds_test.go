@@ -57,13 +57,51 @@ func TestSlipsThatWouldChangeWhoIsMeant(t *testing.T) {
 		"{projectIDs: [010]}":       "error: match.projectIDs[0]: is a number in another notation; write it in decimal digits alone\n",
 		"{projectIDs: [0x4D]}":      "error: match.projectIDs[0]: is a number in another notation; write it in decimal digits alone\n",
 		"{projectIDs: [1_000]}":     "error: match.projectIDs[0]: is a number in another notation; write it in decimal digits alone\n",
-		"{projectIDs: [!!int '7']}": "error: match.projectIDs[0]: has a YAML tag (!!int), and tags are not read; take the tag out\n",
+		"{projectIDs: [!!int '7']}": "error: match.projectIDs[0]: has a YAML tag, and tags are not read; take out what begins with an exclamation mark, or put the value in quotes\n",
 		"{createdBy: [{kind: Group, name: 'system:authenticated'}], podSelector: {matchLabels: {a: b}}}": "error: match.podSelector: is not enough for a policy that hands out a credential: job authors can influence labels; add projectIDs, rootNamespaceIDs, runnerNames or createdBy, or write `match: {}` to mean every job pod of the namespace\n" +
 			"warning: match.createdBy[0]: is hardly a condition: every service account of the namespace is in the group system:authenticated; name the runner's service account, or write `match: {}` to mean every job pod of the namespace\n",
 		"{createdBy: [{kind: Group, name: 'system:serviceaccounts:runners'}], podSelector: {matchLabels: {a: b}}}": "",
 	} {
 		if got := said("apiVersion: quartermaster.dev/v1alpha1\nkind: JobPolicy\nmatch: " + match + "\ninject: {secrets: [{name: a, mountPath: /a}]}\n"); got != want {
 			t.Errorf("%s:\ngot  %swant %s", match, got, want)
+		}
+	}
+}
+
+// TestASlipTellsNoValue has values of variables that YAML takes for something
+// else: what is said of them ends up in job logs.
+func TestASlipTellsNoValue(t *testing.T) {
+	t.Parallel()
+	for _, env := range []string{
+		"[{name: A, value: x,hunter2}]", "[{name: A, value: *hunter2}]", "[{name: A, value: !hunter2 x}]",
+		"[{name: A=hunter2}]", "[{name: A=hunter2, value: x}]", "[{name: A, value: {hunter2}}]", "[{name: A, value: [hunter2]}]",
+	} {
+		got := said("apiVersion: quartermaster.dev/v1alpha1\nkind: JobPolicy\nmatch: {}\ninject: {env: " + env + "}\n")
+		if got == "" || strings.Contains(got, "hunter2") {
+			t.Errorf("%s: said %q", env, got)
+		}
+	}
+}
+
+// TestWhatIsBrokenIsClosed has broken documents of the system namespace, of
+// which nobody knows whether they are about the namespace prod.
+func TestWhatIsBrokenIsClosed(t *testing.T) {
+	t.Parallel()
+	const allow = "allow: {secretNames: [a]}\n"
+	for _, data := range []string{
+		"kind: Guardrail\nnamespaces: [a]\nnamespaces: [prod]\n" + allow,
+		"kind: Guardrail\nnamespaces: [a]\nNamespaces: [prod]\n" + allow,
+		"kind: Guardrail\nmatch: {namespaces: [a]}\n" + allow,
+		"kind: JobPolicy\nmatch: {namespaces: [a]}\nmatch: {namespaces: [prod]}\ninject: {}\n",
+		"kind: JobPolicy\nnamespaces: [a]\nmatch: {namespace: [prod]}\ninject: {}\n",
+		"kind: Guardrial\nnamespaces: [a]\n" + allow,
+	} {
+		source := policy.Compile(policy.ConfigMap{Namespace: "quartermaster", Name: "x", System: true,
+			Data: map[string]string{"policy.yaml": "apiVersion: quartermaster.dev/v1alpha1\n" + data}})
+		request := jobRequest()
+		request.Namespace = "prod"
+		if d := policy.Decide(request, policy.NewSet("prod", policy.NewSystem(source))); d.Outcome != policy.Refused {
+			t.Errorf("%s under\n%s", d.Outcome, data)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -216,8 +217,14 @@ func (s *Source) addReach(doc *yaml.Node) {
 	if !s.System {
 		return
 	}
-	named := stringsAt(valueAt(doc, "namespaces"))
-	named = append(named, stringsAt(valueAt(valueAt(doc, "match"), "namespaces"))...)
+	var named []string
+	match := valueAt(doc, "match")
+	switch kind := scalarField(doc, "kind"); {
+	case kind == KindGuardrail && legible(doc, reflect.TypeFor[Guardrail]()):
+		named = stringsAt(valueAt(doc, "namespaces"))
+	case kind == KindJobPolicy && legible(doc, reflect.TypeFor[JobPolicy]()) && legible(match, reflect.TypeFor[Match]()):
+		named = stringsAt(valueAt(match, "namespaces"))
+	}
 	// A name that no namespace can have tells nothing of the one that was meant.
 	var r report
 	namespaceGlobs("", named, &r)
@@ -225,6 +232,23 @@ func (s *Source) addReach(doc *yaml.Node) {
 		s.reachesAll = true
 	}
 	s.reach = append(s.reach, named...)
+}
+
+// legible tells whether a mapping holds only fields of its type, each once: a
+// misspelt or second field of another may be the one that was meant.
+func legible(n *yaml.Node, t reflect.Type) bool {
+	if n == nil || n.Kind != yaml.MappingNode || len(n.Content) > 2*maxEntries {
+		return false
+	}
+	fields, seen := jsonFields(t), map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i].Value
+		if _, known := fields[key]; !known || seen[key] {
+			return false
+		}
+		seen[key] = true
+	}
+	return true
 }
 
 // valueAt is the value at a key of a mapping, or nil.

@@ -1,6 +1,10 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
 
 // Conflicts are the policies of the set that refuse every plain job pod that
 // they match, and the pairs that refuse every one that both match: found where
@@ -21,7 +25,7 @@ func (s *Set) Conflicts(source *Source) []Problem {
 			if source != nil && a.source != source && b.source != source {
 				continue
 			}
-			if a.audit || b.audit || !a.match.canMeet(s.namespace) || !b.match.canMeet(s.namespace) || a.match.excludes(&b.match) {
+			if a.audit || b.audit || !a.match.canMeet(s.namespace) || !b.match.canMeet(s.namespace) || a.match.excludes(&b.match, s.namespace) {
 				continue
 			}
 			both := slices.DeleteFunc(s.refusals(a, b), func(p Problem) bool {
@@ -47,7 +51,14 @@ func because(words string, p Problem) Problem {
 
 // refusals are why a plain job pod is refused under policies together.
 func (s *Set) refusals(policies ...*compiled) []Problem {
-	pod := &Pod{Spec: PodSpec{Containers: []Container{{Name: containerBuild}, {Name: containerHelper}, {Name: "service"}}}}
+	soon := int64(300) // as the API server adds (DefaultTolerationSeconds)
+	pod := &Pod{Spec: PodSpec{
+		Containers: []Container{{Name: containerBuild}, {Name: containerHelper}, {Name: "service"}},
+		Tolerations: []corev1.Toleration{
+			{Key: corev1.TaintNodeNotReady, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &soon},
+			{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &soon},
+		},
+	}}
 	d := Decision{Kind: JobPod}
 	p := newPlan(&Request{Namespace: s.namespace, Pod: pod}, &d)
 	for _, c := range policies {
@@ -67,7 +78,7 @@ func (m *matcher) canMeet(namespace string) bool {
 
 // excludes tells whether no pod can match both, as far as conditions on IDs,
 // names and accounts tell.
-func (m *matcher) excludes(other *matcher) bool {
+func (m *matcher) excludes(other *matcher, namespace string) bool {
 	for _, a := range m.labels {
 		for _, b := range other.labels {
 			if a.label == b.label && !overlap(a.values, b.values) {
@@ -75,9 +86,19 @@ func (m *matcher) excludes(other *matcher) bool {
 			}
 		}
 	}
-	return len(m.createdBy) > 0 && len(other.createdBy) > 0 && !slices.ContainsFunc(m.createdBy, func(s Subject) bool {
-		return s.Kind == "Group" || slices.ContainsFunc(other.createdBy, func(o Subject) bool { return o == s || o.Kind == "Group" || o.Kind != s.Kind })
+	return len(m.createdBy) > 0 && len(other.createdBy) > 0 && !slices.ContainsFunc(m.createdBy, func(a Subject) bool {
+		return slices.ContainsFunc(other.createdBy, func(b Subject) bool {
+			return a.Kind == "Group" || b.Kind == "Group" || a.user(namespace) == b.user(namespace)
+		})
 	})
+}
+
+// user is the user name of a subject that is no group.
+func (s Subject) user(namespace string) string {
+	if s.Kind == "ServiceAccount" {
+		return s.username(namespace)
+	}
+	return s.Name
 }
 
 func overlap(a, b []string) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -29,6 +30,10 @@ const (
 	maxDocuments = 500
 )
 
+// quotation is what an error of the YAML parser quotes of the document: a password
+// that begins with an asterisk is an anchor to it.
+var quotation = regexp.MustCompile("'[^']*'|`[^`]*`|\"[^\"]*\"")
+
 // decodeYAML splits data into its YAML documents. A document that holds
 // nothing but comments is left out.
 func decodeYAML(data string) ([]*yaml.Node, error) {
@@ -41,7 +46,7 @@ func decodeYAML(data string) ([]*yaml.Node, error) {
 			return docs, nil
 		}
 		if err != nil {
-			return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+			return nil, errors.New(quotation.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "…"))
 		}
 		if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 || isNull(doc.Content[0]) {
 			continue

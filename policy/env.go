@@ -50,6 +50,11 @@ func validateEnvName(at, name string, r *report) {
 		r.errorf(at, "name the variable", "is missing")
 		return
 	}
+	if before, _, found := strings.Cut(name, "="); found {
+		// What stands behind it is a value, and not to be told.
+		r.errorf(at, "write the value under value", "%q is followed by a value", before)
+		return
+	}
 	r.invalid(at, "name of a variable", name, utilvalidation.IsEnvVarName(name))
 	for _, reserved := range reservedEnv {
 		if name == reserved.name || strings.HasSuffix(reserved.name, "_") && strings.HasPrefix(name, reserved.name) {
@@ -80,15 +85,15 @@ func (p *plan) addEnv(c *compiled, e *EnvVar) {
 		}
 		return
 	}
-	want, _ := json.Marshal(e) // strings and a bool always marshal
+	want := string(e.append(nil))
 	if other, before := p.env[e.Name]; before {
-		if other.value != string(want) {
+		if other.value != want {
 			p.refuse(c, "let only one of the two set it, or only one of the two policies match",
 				"the variable %s is set to something else by %s", e.Name, other.policy)
 		}
 		return
 	}
-	p.env[e.Name] = planned{string(want), c.origin}
+	p.env[e.Name] = planned{want, c.origin}
 	p.addTo(c, p.build, "env", "", levels(build.Env == nil), e)
 }
 

@@ -74,7 +74,11 @@ var obstacles = []obstacle{{
 }, {
 	kind: OwnAccountPod,
 	told: func(req *Request) bool {
-		return req.User != "" && req.User == serviceAccountUser(req.Namespace, req.Pod.Spec.ServiceAccountName)
+		account := req.Pod.Spec.ServiceAccountName
+		if account == "" {
+			account = "default" // as the API server fills in
+		}
+		return req.User == serviceAccountUser(req.Namespace, account)
 	},
 	refuses: (*compiled).handsCredentials,
 	why: func(req *Request) string {

@@ -39,7 +39,7 @@ func validateMatch(match *Match, c *compiled, r *report) matcher {
 		m.podSelector = validatePodSelector(match.PodSelector, r)
 	}
 	if c.handsCredentials() {
-		m.checkTrust(match, c.source.Namespace, r)
+		m.checkTrust(match, c.source, r)
 	}
 	return m
 }
@@ -48,8 +48,8 @@ const trustHint = "add projectIDs, rootNamespaceIDs, runnerNames or createdBy, o
 
 // checkTrust refuses a credential to a policy whose one real condition is one
 // that a job's author can meet: a group that whoever creates pods is in is none.
-func (m *matcher) checkTrust(match *Match, namespace string, r *report) {
-	everybody := slices.IndexFunc(match.CreatedBy, func(s Subject) bool { return s.isEverybody(namespace) })
+func (m *matcher) checkTrust(match *Match, source *Source, r *report) {
+	everybody := slices.IndexFunc(match.CreatedBy, func(s Subject) bool { return s.isEverybody(source) })
 	if len(m.labels) > 0 || len(match.CreatedBy) > 0 && everybody < 0 {
 		return
 	}
@@ -64,9 +64,12 @@ func (m *matcher) checkTrust(match *Match, namespace string, r *report) {
 
 // isEverybody tells whether the subject is a group that the API server puts
 // whoever creates pods in a namespace into, its own service accounts at least.
-func (s Subject) isEverybody(namespace string) bool {
-	everybody := []string{"system:authenticated", "system:serviceaccounts", "system:serviceaccounts:" + namespace}
-	return s.Kind == "Group" && slices.Contains(everybody, s.Name)
+func (s Subject) isEverybody(source *Source) bool {
+	if s.Kind != "Group" {
+		return false
+	}
+	namespace, accounts := strings.CutPrefix(s.Name, "system:serviceaccounts:")
+	return s.Name == "system:authenticated" || s.Name == "system:serviceaccounts" || accounts && (source.System || namespace == source.Namespace)
 }
 
 func emptyList(path string, r *report) {

@@ -186,7 +186,10 @@ func validateQuantity(at, name string, q resource.Quantity, r *report) {
 	if q.Sign() < 0 {
 		r.errorf(at, "write a number above zero", "%s is negative", q.String())
 	}
-	if name != "cpu" && strings.HasSuffix(q.String(), "m") {
+	switch fraction := strings.HasSuffix(q.String(), "m"); {
+	case fraction && strings.Contains(name, "/"):
+		r.errorf(at, "write a whole number", "%s of %s is a fraction, and it is counted in whole ones", q.String(), name)
+	case fraction && name != "cpu":
 		r.errorf(at, "write Mi for mebibytes", "%s of %s is a fraction of a byte: m means a thousandth", q.String(), name)
 	}
 }

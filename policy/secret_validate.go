@@ -127,6 +127,9 @@ func (s *secret) validateSpelledOut(m *SecretMount, r *report) {
 		r.warnf(at+".subPath", "mount the directory to see a new key at once", "a subPath mount keeps the bytes it started with when the Secret changes")
 	}
 	validateItems(at+".items", m.Items, r)
+	if m.SubPath != "" && len(m.Items) > 0 && !slices.ContainsFunc(m.Items, func(i KeyToPath) bool { return i.Path == m.SubPath || within(i.Path, m.SubPath) }) {
+		r.errorf(at+".subPath", "name the path of one of the items", "%q is none of the items, so that the container could not start", m.SubPath)
+	}
 	if m.Containers != nil && len(m.Containers) == 0 {
 		r.errorf(at+".containers", "name build, helper or both, or leave the field out to mean build", "is an empty list")
 	}

@@ -92,9 +92,9 @@ func (p *plan) mountsOf(container int) []mount {
 	pod := p.req.Pod
 	var mounts []mount
 	for _, m := range pod.Spec.Containers[container].VolumeMounts {
-		have := mount{path: path.Clean("/" + m.MountPath), volume: m.Name, sub: m.SubPath}
+		have := mount{path: path.Clean("/" + m.MountPath), volume: m.Name, sub: m.SubPath, tree: m.ReadOnly}
 		if v := pod.volume(m.Name); v != nil {
-			have.tree, have.ours = v.readOnlyTree(), v.isOurs()
+			have.tree, have.ours = have.tree || v.readOnlyTree(), v.isOurs()
 			if v.Secret != nil {
 				have.secret, have.items, have.mode = v.Secret.SecretName, v.Secret.Items, 0o644
 				if v.Secret.DefaultMode != nil {

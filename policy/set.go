@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // System is what the system namespace says: cluster-wide policies, guardrails,
@@ -83,6 +84,18 @@ func (s *System) Violations(source *Source) []Problem {
 		}
 	}
 	return problems
+}
+
+// Namespaces that the source's cluster-wide policies name; for a glob, a name
+// that it matches.
+func (s *Source) Namespaces() []string {
+	var names []string
+	for _, c := range s.policies {
+		for _, glob := range c.match.namespaces {
+			names = append(names, strings.NewReplacer("*", "x", "?", "x").Replace(glob))
+		}
+	}
+	return names
 }
 
 // reaches tells whether a broken source of the system namespace might be about

@@ -37,7 +37,7 @@ func (s *shaper) value(n *yaml.Node, t reflect.Type, path string) any {
 		return nil
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
-		s.report.errorf(path, "take the tag out", "has a YAML tag (%.20s), and tags are not read", n.Tag)
+		s.report.errorf(path, "take out what begins with an exclamation mark, or put the value in quotes", "has a YAML tag, and tags are not read")
 		return nil
 	}
 	if t == quantityType {
@@ -91,6 +91,11 @@ func (s *shaper) structure(n *yaml.Node, t reflect.Type, path string) any {
 	tree := map[string]any{}
 	s.entries(n, path, func(key string, value *yaml.Node) {
 		field, ok := fields[key]
+		if !ok && isNull(value) && strings.HasPrefix(path, "inject.env[") && nearest(key, slices.Sorted(maps.Keys(fields))) == "" {
+			// In flow style a comma ends a value. What follows may be half a secret.
+			s.report.errorf(path, "put a value that holds a comma in quotes", "has an unknown field without a value")
+			return
+		}
 		if !ok {
 			s.report.errorf(join(path, key), unknownHint(key, fields), "unknown field")
 			return

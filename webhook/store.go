@@ -205,7 +205,8 @@ func (s *Store) Validate(cm policy.ConfigMap) []policy.Problem {
 	beside := func(other *policy.Source) bool { return other.Name == cm.Name }
 	sources := append(slices.DeleteFunc(slices.Clone(s.sources[cm.Namespace]), beside), source)
 	if source.System {
-		return append(source.Problems, s.wouldBreak(policy.NewSystem(sources...))...)
+		system := policy.NewSystem(sources...)
+		return slices.Concat(source.Problems, s.wouldBreak(system), s.wouldConflict(system, source))
 	}
 	system := s.cluster.Load()
 	problems := append(slices.Clone(source.Problems), system.Violations(source)...)
@@ -225,6 +226,28 @@ func (s *Store) wouldBreak(system *policy.System) []policy.Problem {
 				p.Severity, p.Message = policy.Warning, "becomes broken: "+p.Message
 				problems = append(problems, p)
 			}
+		}
+	}
+	return problems
+}
+
+// wouldConflict are the conflicts of a source of the system namespace, in the
+// namespaces that have policies and in those that it names.
+func (s *Store) wouldConflict(system *policy.System, source *policy.Source) []policy.Problem {
+	namespaces := append(slices.Collect(maps.Keys(s.sources)), source.Namespaces()...)
+	slices.Sort(namespaces)
+	var problems []policy.Problem
+	for _, namespace := range slices.Compact(namespaces) {
+		if namespace == s.systemNamespace {
+			continue
+		}
+		for _, p := range policy.NewSet(namespace, system, s.sources[namespace]...).Conflicts(source) {
+			if !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
+		}
+		if len(problems) > maxTold {
+			break
 		}
 	}
 	return problems

@@ -49,8 +49,14 @@ func (p *policies) neighbours() []neighbours {
 				at = len(groups)
 				groups = append(groups, neighbours{namespace: cm.Namespace, file: file})
 			}
+			source := policy.Compile(cm)
 			if !cm.System {
-				groups[at].sources = append(groups[at].sources, policy.Compile(cm))
+				groups[at].sources = append(groups[at].sources, source)
+			}
+			for _, namespace := range source.Namespaces() { // of a cluster-wide policy
+				if !slices.ContainsFunc(groups, func(g neighbours) bool { return g.namespace == namespace && g.file < 0 }) {
+					groups = append(groups, neighbours{namespace: namespace, file: -1})
+				}
 			}
 		}
 	}

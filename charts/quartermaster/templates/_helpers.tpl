@@ -78,3 +78,22 @@ namespaceSelector:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
+
+{{/*
+When a ConfigMap that carries the label is looked at: when it still carries it, and its policy is new or changed. The API server
+evaluates this itself, so that taking a policy away needs no server of ours.
+*/}}
+{{- define "quartermaster.policyConditions" -}}
+# The object that loses its label is seen too, and always passes.
+- name: still-labelled
+  expression: "has(object.metadata.labels) && 'quartermaster.dev/policy' in object.metadata.labels"
+# What only touches metadata changes no policy: the garbage collector, which may not create pods, must be able to take a
+# finalizer off what is being deleted.
+- name: changes-the-policy
+  expression: >-
+    oldObject == null
+    || !has(oldObject.metadata.labels) || !('quartermaster.dev/policy' in oldObject.metadata.labels)
+    || oldObject.metadata.labels['quartermaster.dev/policy'] != object.metadata.labels['quartermaster.dev/policy']
+    || (has(object.data) ? object.data : {}) != (has(oldObject.data) ? oldObject.data : {})
+    || (has(object.binaryData) ? object.binaryData : {}) != (has(oldObject.binaryData) ? oldObject.binaryData : {})
+{{- end -}}
