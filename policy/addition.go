@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strconv"
@@ -32,76 +30,6 @@ type Addition struct {
 
 // Additions are what a decision adds, in order.
 type Additions []Addition
-
-// operation is one operation of an RFC 6902 patch.
-type operation struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value"`
-}
-
-// Patch renders the additions as an RFC 6902 patch on the pod as it came. A
-// list or mapping that the pod does not have is created by the first operation
-// that needs it, holding all that goes into it: an add to a member that is
-// null replaces the null. Without additions the patch is empty.
-func (as Additions) Patch() ([]byte, error) {
-	if len(as) == 0 {
-		return nil, nil
-	}
-	p := patch{ops: make([]operation, 0, len(as))}
-	for _, a := range as {
-		switch {
-		case a.absent == 0:
-			p.ops = append(p.ops, operation{"add", a.Parent + "/" + a.member(), a.Value})
-		case a.Key == "":
-			list := p.list(a.Parent)
-			*list = append(*list, a.Value)
-		default:
-			p.mapping(a.Parent, a.absent)[a.Key] = a.Value
-		}
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(p.ops)
-	return bytes.TrimSpace(b.Bytes()), err
-}
-
-// patch is the operations so far, and the lists and mappings that they create.
-type patch struct {
-	ops      []operation
-	lists    map[string]*[]any
-	mappings map[string]map[string]any
-}
-
-func (p *patch) list(pointer string) *[]any {
-	if p.lists[pointer] == nil {
-		if p.lists == nil {
-			p.lists = map[string]*[]any{}
-		}
-		p.lists[pointer] = new([]any)
-		p.ops = append(p.ops, operation{"add", pointer, p.lists[pointer]})
-	}
-	return p.lists[pointer]
-}
-
-func (p *patch) mapping(pointer string, absent int) map[string]any {
-	if m, ok := p.mappings[pointer]; ok {
-		return m
-	}
-	if p.mappings == nil {
-		p.mappings = map[string]map[string]any{}
-	}
-	m := map[string]any{}
-	p.mappings[pointer] = m
-	if absent > 1 {
-		parent, key := path.Split(pointer)
-		p.mapping(strings.TrimSuffix(parent, "/"), absent-1)[key] = m
-	} else {
-		p.ops = append(p.ops, operation{"add", pointer, m})
-	}
-	return m
-}
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
 

@@ -2,10 +2,10 @@ package policy
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
@@ -82,8 +82,14 @@ const volumePrefix = "qm-"
 // volumeName is one name for each distinct source, the same on every pass. A
 // Secret's name may hold dots and 253 characters, a volume's neither.
 func volumeName(s *secret, mode int32) string {
-	source, _ := json.Marshal([]any{s.name, s.items, mode, s.optional}) // strings and numbers always marshal
-	sum := sha256.Sum256(source)
+	source := append(appendText([]byte{'['}, s.name), ',')
+	if s.items == nil {
+		source = append(source, "null,"...)
+	} else {
+		source = append(appendItems(source, s.items), ',')
+	}
+	source = strconv.AppendBool(append(strconv.AppendInt(source, int64(mode), 10), ','), s.optional)
+	sum := sha256.Sum256(append(source, ']'))
 	readable := strings.ReplaceAll(s.name, ".", "-")
 	readable = strings.TrimRight(readable[:min(len(readable), utilvalidation.DNS1123LabelMaxLength-len(volumePrefix)-9)], "-")
 	return fmt.Sprintf("%s%s-%x", volumePrefix, readable, sum[:4])

@@ -51,8 +51,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuseRequest(w, errStarting)
 		return
 	}
-	if err := writeAnswer(w, &buf.answer, h.answer(r.Context(), req, pod, set)); err != nil {
+	res, d := h.answer(req, pod, set)
+	took := time.Since(req.received)
+	if err := writeAnswer(w, buf, &res); err != nil {
 		h.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
+	}
+	if d != nil {
+		h.record(r.Context(), req, d, took) // the API server has its answer, and does not wait for this
 	}
 }
 
@@ -71,16 +76,16 @@ func (h *Handler) refuseRequest(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), code)
 }
 
-// answer decides on a request.
-func (h *Handler) answer(ctx context.Context, req *request, pod *policy.Pod, set *policy.Set) response {
+// answer decides on a request. There is no decision on what is no pod.
+func (h *Handler) answer(req *request, pod *policy.Pod, set *policy.Set) (response, *policy.Decision) {
 	res := response{UID: req.UID, Allowed: true}
 	if !req.createsPod() {
-		return res
+		return res, nil
 	}
 	if req.Object.err != nil {
 		err := policy.Undecodable("the object is no core/v1 Pod", req.Object.err)
 		h.Log.Warn("not a pod", "uid", req.UID, "namespace", req.Namespace, "error", err)
-		return res.refuse(http.StatusBadRequest, "BadRequest", err.Error())
+		return res.refuse(http.StatusBadRequest, "BadRequest", err.Error()), nil
 	}
 	d := policy.Decide(policy.Request{
 		Namespace: req.Namespace, User: req.UserInfo.Username, Groups: req.UserInfo.Groups, JobLabel: h.JobLabel, Pod: pod,
@@ -97,8 +102,7 @@ func (h *Handler) answer(ctx context.Context, req *request, pod *policy.Pod, set
 	}
 	res.AuditAnnotations = auditAnnotations(&d)
 	res.Warnings = warnings(&d)
-	h.record(ctx, req, &d, time.Since(req.received))
-	return res
+	return res, &d
 }
 
 func (r response) refuse(code int, reason, message string) response {

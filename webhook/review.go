@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,30 +91,6 @@ func (r *request) createsPod() bool {
 		r.Resource.Group == "" && r.Resource.Version == "v1" && r.Resource.Resource == "pods"
 }
 
-// answer is an AdmissionReview on its way back.
-type answer struct {
-	APIVersion string   `json:"apiVersion"`
-	Kind       string   `json:"kind"`
-	Response   response `json:"response"`
-}
-
-type response struct {
-	UID              string            `json:"uid"`
-	Allowed          bool              `json:"allowed"`
-	Status           *status           `json:"status,omitempty"`
-	Patch            []byte            `json:"patch,omitempty"`
-	PatchType        string            `json:"patchType,omitempty"`
-	AuditAnnotations map[string]string `json:"auditAnnotations,omitempty"`
-	Warnings         []string          `json:"warnings,omitempty"`
-}
-
-// status is the part of a metav1.Status that a refusal sets.
-type status struct {
-	Code    int    `json:"code"`
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
 // requestError is a request that cannot be answered with a review.
 type requestError struct {
 	code    int
@@ -177,18 +152,4 @@ func decodeReview(body []byte, into any) (*request, error) {
 		return nil, badRequest(http.StatusBadRequest, "the AdmissionReview holds no request with a uid")
 	}
 	return &in.Request, nil
-}
-
-// writeAnswer sends a response. It is encoded in buf, in one go with the patch,
-// whose base64 is written where it belongs.
-func writeAnswer(w http.ResponseWriter, buf *bytes.Buffer, res response) error {
-	err := json.MarshalWrite(buf, answer{APIVersion: reviewVersion, Kind: reviewKind, Response: res},
-		json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
-	_, err = w.Write(buf.Bytes())
-	return err
 }

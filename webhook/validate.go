@@ -48,7 +48,7 @@ func (v *Validator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.Log.Info("policy refused", "uid", req.UID, "namespace", req.Namespace, "configMap", req.Name,
 			"user", req.UserInfo.Username, "problems", strings.Split(res.Status.Message, "\n"))
 	}
-	if err := writeAnswer(w, &buf.answer, res); err != nil {
+	if err := writeAnswer(w, buf, &res); err != nil {
 		v.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
 	}
 }

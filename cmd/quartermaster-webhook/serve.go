@@ -60,10 +60,10 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	defer stopEvents()
 	store, drain := webhook.NewStore(o.systemNamespace, reporter), &webhook.Drain{}
 	counted.Register(metrics.Registry, store)
-	server.Register("/mutate", drain.Handler(&webhook.Handler{
+	server.WebhookMux().Handle("/mutate", drain.Handler(&webhook.Handler{
 		Policies: store, JobLabel: o.jobLabel, Log: log, Metrics: counted, Reporter: reporter,
 	}))
-	server.Register("/validate", drain.Handler(&webhook.Validator{Store: store, Log: log}))
+	server.WebhookMux().Handle("/validate", drain.Handler(&webhook.Validator{Store: store, Log: log}))
 	watch := func(ctx context.Context) error {
 		webhook.Watch(ctx, clientset.CoreV1().RESTClient(), store, reporter)
 		return nil
