@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/base64"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -43,7 +44,10 @@ func writeAnswer(w http.ResponseWriter, buf *buffers, res *response) error {
 	if _, err := w.Write(buf.answer); err != nil {
 		return err
 	}
-	return http.NewResponseController(w).Flush()
+	if err := http.NewResponseController(w).Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // append appends the AdmissionReview. The base64 of the patch is written where

@@ -42,7 +42,9 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(config, o, logger)
+	// Not by the server's Register, which counts what our own metrics count.
+	mux := http.NewServeMux()
+	mgr, err := newManager(config, o, logger, mux)
 	if err != nil {
 		return err
 	}
@@ -60,10 +62,10 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	defer stopEvents()
 	store, drain := webhook.NewStore(o.systemNamespace, reporter), &webhook.Drain{}
 	counted.Register(metrics.Registry, store)
-	server.WebhookMux().Handle("/mutate", drain.Handler(&webhook.Handler{
+	mux.Handle("/mutate", drain.Handler(&webhook.Handler{
 		Policies: store, JobLabel: o.jobLabel, Log: log, Metrics: counted, Reporter: reporter,
 	}))
-	server.WebhookMux().Handle("/validate", drain.Handler(&webhook.Validator{Store: store, Log: log}))
+	mux.Handle("/validate", drain.Handler(&webhook.Validator{Store: store, Log: log}))
 	watch := func(ctx context.Context) error {
 		webhook.Watch(ctx, clientset.CoreV1().RESTClient(), store, reporter)
 		return nil
@@ -85,12 +87,12 @@ func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	}))
 }
 
-func newManager(config *rest.Config, o *options, logger logr.Logger) (ctrl.Manager, error) {
+func newManager(config *rest.Config, o *options, logger logr.Logger, mux *http.ServeMux) (ctrl.Manager, error) {
 	shutdown := 15 * time.Second // the chart's grace period leaves 20 beside the drain
 	return ctrl.NewManager(config, ctrl.Options{
 		Logger: logger,
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
-			Host: o.host, Port: o.port, CertDir: o.certDir,
+			Host: o.host, Port: o.port, CertDir: o.certDir, WebhookMux: mux,
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) {
 				c.MinVersion = tls.VersionTLS13
 				c.NextProtos = []string{"http/1.1"} // the API server speaks nothing else to webhooks
