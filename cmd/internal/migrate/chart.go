@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,6 +70,8 @@ type creator struct {
 	name, namespace string
 	// derived tells that the name follows from that of the release.
 	derived bool
+	// assumed tells that not even the release's name is known.
+	assumed bool
 }
 
 // findCreator finds it, or nil where nothing tells.
@@ -84,6 +87,12 @@ func (c *Config) findCreator() *creator {
 	}
 	if strings.HasPrefix(c.opts.Creator, accountPrefix) {
 		return account(c.opts.Creator, "")
+	}
+	unnamed := func(r *runner) bool { return runnerLabel(r.name) == "" }
+	if c.yaml != nil && slices.ContainsFunc(c.runners, unnamed) {
+		// The usual name of a release. Where it is another, the policy matches no
+		// pod, and nobody is handed what is not theirs.
+		return &creator{name: "gitlab-runner", namespace: c.opts.Namespace, assumed: true}
 	}
 	return nil
 }

@@ -153,12 +153,8 @@ func (c *Config) match(b *bundle, by *creator, namespace string) (*policy.Match,
 // needCreator asks for what tells who creates the pods: without it a policy
 // would hand its credentials to the jobs of any runner in the namespace.
 func (c *Config) needCreator() error {
-	if c.in.TOML {
-		return &NeedError{"a config.toml does not tell which service account creates the job pods, and its runner has no name to match",
-			"say which with --account; `kubectl get pod MANAGER -o jsonpath={.spec.serviceAccountName}` shows it"}
-	}
-	return &NeedError{"the values do not tell which service account creates the job pods: the chart names it after the release",
-		"say --release NAME, as `helm list` shows it, or --account NAME"}
+	return &NeedError{"a config.toml does not tell which service account creates the job pods, and its runner has no name to match",
+		"say which with --account; `kubectl get pod MANAGER -o jsonpath={.spec.serviceAccountName}` shows it"}
 }
 
 // nameFor makes a name for the document of a bundle.

@@ -217,6 +217,10 @@ func (r *Result) lookAtMatch(documents []*document) {
 		return
 	}
 	where := firstText(by.namespace, first.namespace)
+	if by.assumed {
+		r.say(LookAt, 0, "say --release NAME, as `helm list` shows it, or --account NAME; with another account the policy matches no pod",
+			"the values do not tell which service account creates the job pods; it is taken to be %q, as for a release of that name", by.name)
+	}
 	if by.derived {
 		r.say(LookAt, 0, fmt.Sprintf("see that `kubectl get serviceaccount %s -n %s` knows it; otherwise say --account", by.name, where),
 			"the policy matches pods created by the service account %q, as the chart names it for the release %q", by.name, r.config.opts.Release)
