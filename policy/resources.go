@@ -66,14 +66,14 @@ func (p *plan) addAmounts(c *compiled, i int, a amounts) {
 		case p.boundAsAWhole(name):
 			p.note(c, "%s is left alone: the pod says %s for all its containers together", what, name)
 		case set && have.Cmp(want) != 0:
-			p.note(c, "%s is %s already, %s, and is kept", what, have.String(), p.setBy())
+			p.note(c, "%s is %s already, %s, and is kept", what, have.String(), p.setBy(container.Name, a.field, name))
 		case set:
 		case bounded && a.field == "requests" && want.Cmp(bound) > 0:
-			p.refuse(c, "raise the limit in the runner's configuration, or lower the request in the policy",
-				"%s of %s would exceed the limit of %s, which is %s", what, want.String(), bound.String(), p.setBy())
+			p.refuse(c, "raise the limit where it is set, or lower the request in the policy",
+				"%s of %s would exceed the limit of %s, which is %s", what, want.String(), bound.String(), p.setBy(container.Name, "limits", name))
 		case bounded && a.field == "limits" && want.Cmp(bound) < 0:
-			p.refuse(c, "lower the request in the runner's configuration, or raise the limit in the policy",
-				"%s of %s would be less than the request of %s, which is %s", what, want.String(), bound.String(), p.setBy())
+			p.refuse(c, "lower the request where it is set, or raise the limit in the policy",
+				"%s of %s would be less than the request of %s, which is %s", what, want.String(), bound.String(), p.setBy(container.Name, "requests", name))
 		case before && other.quantity.Cmp(want) != 0:
 			p.refuse(c, "make them equal, or let only one of the two policies match",
 				"%s: the policy wants %s and %s wants %s", what, want.String(), other.policy, other.quantity.String())
@@ -122,10 +122,19 @@ func (p *plan) boundAsAWhole(name string) bool {
 	return requested || limited
 }
 
-// setBy says who set a resource that the pod comes with.
-func (p *plan) setBy() string {
-	if hasLabel(p.req.Pod.Metadata.Annotations, annotationLimitRanger) {
-		return "set by the runner or by a LimitRange of the namespace"
+// setBy says who set a request or limit that the pod comes with.
+func (p *plan) setBy(container, field, name string) string {
+	_, set, _ := strings.Cut(p.req.Pod.Metadata.Annotations[annotationLimitRanger], "LimitRanger plugin set: ")
+	// As "cpu, memory request for container build; cpu limit for container helper".
+	for part := range strings.SplitSeq(set, "; ") {
+		what, of, _ := strings.Cut(part, " for container ")
+		names, ok := strings.CutSuffix(what, " request")
+		if field == "limits" {
+			names, ok = strings.CutSuffix(what, " limit")
+		}
+		if ok && of == container && slices.Contains(strings.Split(names, ", "), name) {
+			return "set by a LimitRange of the namespace"
+		}
 	}
 	return "set by the runner"
 }

@@ -341,4 +341,14 @@ func TestADecisionLeavesATraceWithoutValues(t *testing.T) {
 	if got := testutil.ToFloat64(f.Metrics.decisions.WithLabelValues("equipped", "job")); got != 1 {
 		t.Errorf("quartermaster_decisions_total{equipped,job} is %v, want 1", got)
 	}
+	if got := testutil.ToFloat64(f.Metrics.policies.WithLabelValues("dev/runner-jobs", "policy.yaml", "applied")); got != 1 {
+		t.Errorf("quartermaster_policy_decisions_total{dev/runner-jobs,policy.yaml,applied} is %v, want 1", got)
+	}
+	if got := testutil.CollectAndCount(f.Metrics.duration, "quartermaster_decision_duration_seconds"); got != 1 {
+		t.Errorf("quartermaster_decision_duration_seconds was observed %d times, want once", got)
+	}
+	f.Metrics.forget("dev/runner-jobs")
+	if got := testutil.CollectAndCount(f.Metrics.policies); got != 0 {
+		t.Errorf("%d series stay of a policy that is gone", got)
+	}
 }
