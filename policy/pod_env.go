@@ -60,8 +60,13 @@ func (e Env) find(asked func(name []byte) bool) []podEnvVar {
 	return search.found
 }
 
-// has tells whether there is a variable of that name.
+// has tells whether there is a variable of that name, which is of letters. Most
+// lists need not be gone through: a name that is there stands there, unless its
+// letters are escaped, which no encoder does without need.
 func (e Env) has(name string) bool {
+	if !bytes.Contains(e, []byte(name)) && !bytes.Contains(e, []byte(`\u00`)) {
+		return false
+	}
 	return len(e.find(func(n []byte) bool { return string(n) == name })) > 0
 }
 

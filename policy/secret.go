@@ -23,6 +23,19 @@ type secret struct {
 	containers []string
 	index      int32 // in inject.secrets
 	optional   bool
+	usual      string // name of the volume in a pod whose containers are root
+}
+
+// usualMode is the mode of the files in a pod whose containers are root.
+func (s *secret) usualMode() int32 {
+	switch {
+	case s.mode != nil:
+		return *s.mode
+	case s.preset != nil:
+		return s.preset.mode
+	default:
+		return 0o600
+	}
 }
 
 // field is its path in the document.
@@ -53,7 +66,9 @@ func (s *secret) volume(mode int32) secretVolumeJSON {
 	if s.optional {
 		v.Secret.Optional = &s.optional
 	}
-	v.Name = volumeName(s, mode)
+	if v.Name = s.usual; mode != s.usualMode() {
+		v.Name = volumeName(s, mode)
+	}
 	return v
 }
 

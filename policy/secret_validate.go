@@ -42,6 +42,7 @@ func validateSecret(index int, m *SecretMount, r *report) secret {
 	} else {
 		s.validateSpelledOut(m, r)
 	}
+	s.usual = volumeName(&s, s.usualMode())
 	return s
 }
 

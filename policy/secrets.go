@@ -191,15 +191,8 @@ func (p *plan) seenBy(volume string) []string {
 // that group may be root's (an image's default), the group's too; the files are
 // in no other container than those that the policy names.
 func (p *plan) fileMode(s *secret, targets []int) int32 {
-	if s.mode != nil {
-		return *s.mode
-	}
-	mode := int32(0o600)
-	if s.preset != nil {
-		mode = s.preset.mode
-	}
-	security := p.req.Pod.Spec.SecurityContext
-	if security.FSGroup != nil {
+	mode, security := s.usualMode(), p.req.Pod.Spec.SecurityContext
+	if s.mode != nil || security.FSGroup != nil {
 		return mode
 	}
 	for _, i := range targets {

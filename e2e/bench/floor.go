@@ -2,14 +2,19 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strconv"
-	"sync/atomic"
+	"syscall"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,49 +28,95 @@ const (
 	pathNoPatch = "/no-patch"
 )
 
+// floorCommand makes this program the constant webhook: `bench floor`. A webhook is a process of its own, and what a process
+// that has done nothing for a while takes to come to itself is part of what a webhook costs.
+const floorCommand = "floor"
+
 // A constantWebhook does no work: it reads a review for nothing but its uid, and its answers are ready before they are
 // asked for. It is served as Quartermaster is, by net/http and TLS 1.3.
 type constantWebhook struct {
-	url      string
-	caBundle []byte
-	counts   map[string]*atomic.Int64
-	server   *http.Server
+	URL      string
+	CABundle []byte
+
+	stop func() error
 }
 
-func startFloor(patch []byte) (*constantWebhook, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// startFloor starts a constant webhook as a child process.
+func startFloor(ctx context.Context, patch []byte) (*constantWebhook, error) {
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	caBundle, key, err := load.Certificate()
+	cmd := exec.CommandContext(ctx, self, floorCommand)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is for its parent to pass on
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := tls.X509KeyPair(caBundle, key)
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	w := &constantWebhook{
-		url: "https://" + listener.Addr().String(), caBundle: caBundle,
-		counts: map[string]*atomic.Int64{pathPatch: {}, pathNoPatch: {}},
+	if err := cmd.Start(); err != nil {
+		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc(pathPatch, w.answer(pathPatch, `,"patchType":"JSONPatch","patch":"`+base64.StdEncoding.EncodeToString(patch)+`"`))
-	mux.HandleFunc(pathNoPatch, w.answer(pathNoPatch, ""))
-	w.server = &http.Server{Handler: mux, TLSConfig: &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"},
-	}}
-	go func() { _ = w.server.ServeTLS(listener, "", "") }()
+	// It ends when its input does, so also when this process is killed.
+	w := &constantWebhook{stop: func() error { return errors.Join(in.Close(), cmd.Wait()) }}
+	if err := errors.Join(json.NewEncoder(in).Encode(patch), json.NewDecoder(out).Decode(w)); err != nil {
+		return nil, errors.Join(err, w.stop())
+	}
 	return w, nil
 }
 
+// serveFloor is what the child process does.
+func serveFloor(in io.Reader, out io.Writer) error {
+	var patch []byte
+	input := json.NewDecoder(in)
+	if err := input.Decode(&patch); err != nil {
+		return err
+	}
+	server, w, err := listenFloor(patch)
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(out).Encode(w); err != nil {
+		return err
+	}
+	_ = input.Decode(&patch) // returns when the input ends
+	return server.Close()
+}
+
+// listenFloor serves a constant webhook from this process.
+func listenFloor(patch []byte) (*http.Server, *constantWebhook, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	caBundle, key, err := load.Certificate()
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := tls.X509KeyPair(caBundle, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc(pathPatch, answer(`,"patchType":"JSONPatch","patch":"`+base64.StdEncoding.EncodeToString(patch)+`"`))
+	mux.HandleFunc(pathNoPatch, answer(""))
+	server := &http.Server{Handler: mux, TLSConfig: &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"},
+	}}
+	go func() { _ = server.ServeTLS(listener, "", "") }()
+	return server, &constantWebhook{URL: "https://" + listener.Addr().String(), CABundle: caBundle, stop: server.Close}, nil
+}
+
 // answer answers with the uid between two texts that never change.
-func (w *constantWebhook) answer(path, patch string) http.HandlerFunc {
+func answer(patch string) http.HandlerFunc {
 	const before = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":true,"uid":"`
 	after := `"` + patch + `}}`
 	key := []byte(`"uid":"`)
 	return func(out http.ResponseWriter, r *http.Request) {
-		w.counts[path].Add(1)
 		body, err := io.ReadAll(r.Body)
 		at := bytes.Index(body, key)
 		if err != nil || at < 0 {
@@ -83,21 +134,16 @@ func (w *constantWebhook) answer(path, patch string) http.HandlerFunc {
 	}
 }
 
-// asked is how often the webhook was asked.
-func (w *constantWebhook) asked(path string) int64 { return w.counts[path].Load() }
-
-func (w *constantWebhook) stop() error { return w.server.Close() }
-
 // configuration registers the webhook as Quartermaster's chart registers Quartermaster, for one namespace.
 func (w *constantWebhook) configuration(v *variant, path string) *admissionregistrationv1.MutatingWebhookConfiguration {
-	url := w.url + path
+	url := w.URL + path
 	fail, ifNeeded, sideEffects := admissionregistrationv1.Fail, admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.SideEffectClassNone
 	timeout := int32(5)
 	return &admissionregistrationv1.MutatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: v.key},
 		Webhooks: []admissionregistrationv1.MutatingWebhook{{
 			Name:                    v.key + ".bench.example",
-			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: w.caBundle},
+			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: w.CABundle},
 			Rules:                   []admissionregistrationv1.RuleWithOperations{createPods()},
 			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{variantLabel: v.key}},
 			ObjectSelector:          jobPods(),

@@ -3,49 +3,47 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
-	"quartermaster.dev/e2e/cluster"
 	"quartermaster.dev/e2e/internal/load"
-	"quartermaster.dev/e2e/release"
 )
 
 // compare measures the variants and prints one table for each pod, and one for its throughput.
-func compare(ctx context.Context, o *options, plane *cluster.Cluster, installed *release.Release, recordings []*load.Recording, stdout, stderr io.Writer) error {
-	variants, stop, err := setUp(ctx, plane, installed, recordings, stderr)
+func (b *bench) compare(ctx context.Context) error {
+	variants, stop, err := b.setUp(ctx)
 	if stop != nil {
 		defer func() { _ = stop() }()
 	}
 	if err != nil {
 		return err
 	}
-	for _, r := range recordings {
-		fmt.Fprintf(stderr, "%s: warming up\n", r.Name)
-		if _, err := oneByOne(ctx, variants, r, max(o.requests/4, 1)); err != nil {
+	for _, r := range b.recordings {
+		fmt.Fprintf(b.stderr, "%s: warming up\n", r.Name)
+		if _, err := oneByOne(ctx, variants, r, max(b.requests/4, 1)); err != nil {
 			return err
 		}
 		var rounds []round
-		for i := range o.rounds {
-			fmt.Fprintf(stderr, "%s: round %d of %d, one at a time\n", r.Name, i+1, o.rounds)
-			measured, err := oneByOne(ctx, variants, r, o.requests)
+		for i := range b.rounds {
+			fmt.Fprintf(b.stderr, "%s: round %d of %d, one at a time\n", r.Name, i+1, b.rounds)
+			measured, err := oneByOne(ctx, variants, r, b.requests)
 			if err != nil {
 				return err
 			}
 			rounds = append(rounds, measured)
 		}
-		printLatency(stdout, variants, r, o, rounds)
+		b.printLatency(variants, r, rounds)
 		rounds = nil
-		for i := range o.rounds {
-			fmt.Fprintf(stderr, "%s: round %d of %d, %d at a time\n", r.Name, i+1, o.rounds, o.creators)
-			measured, err := allAtOnce(ctx, variants, r, o, i)
+		for i := range b.rounds {
+			fmt.Fprintf(b.stderr, "%s: round %d of %d, %d at a time\n", r.Name, i+1, b.rounds, b.creators)
+			measured, err := b.allAtOnce(ctx, variants, r, i)
 			if err != nil {
 				return err
 			}
 			rounds = append(rounds, measured)
 		}
-		printThroughput(stdout, variants, r, o, rounds)
+		b.printThroughput(variants, r, rounds)
 	}
+	fmt.Fprintln(b.stdout, "\n* without the node selector, the toleration and the keys of the Secrets, which ApplyConfiguration must not set")
 	return nil
 }
 
@@ -67,7 +65,7 @@ func oneByOne(ctx context.Context, variants []*variant, r *load.Recording, reque
 	durations := make([][]time.Duration, len(variants))
 	for i := range requests {
 		for j := range variants {
-			// Strides of 1 and 5 through six variants: each comes after its one neighbour as often as after the other.
+			// Forth and back in turn: each comes after its one neighbour as often as after the other.
 			at := (i + j*[]int{1, len(variants) - 1}[i%2]) % len(variants)
 			_, took, err := variants[at].creator.Create(ctx, r)
 			if err != nil {

@@ -7,7 +7,7 @@
 // machine does falls on all alike, and what counts is the ratio to the webhook that does no work: no webhook can be faster.
 // With -soak it runs Quartermaster alone at half of its saturation and looks for growth.
 //
-// Reading order: run (below), who takes part (variants.go, floor.go, mapolicy.go), what is measured (latency.go,
+// Reading order: run (below), who takes part (variants.go, example.go, floor.go, mapolicy.go), what is measured (latency.go,
 // throughput.go), the tables (table.go), and the soak (soak.go).
 package main
 
@@ -30,6 +30,13 @@ import (
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE)
+	if len(os.Args) == 2 && os.Args[1] == floorCommand {
+		if err := serveFloor(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "error: floor:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -49,19 +56,19 @@ type options struct {
 	creators   int
 	concurrent int
 	pods       string
-	soak       time.Duration
+	soakTime   time.Duration
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&o.rounds, "rounds", 7, "how often everything is measured; figures are medians over the rounds")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; figures are medians over the rounds")
 	flags.IntVar(&o.requests, "requests", 200, "pods created in each namespace in a round, one at a time")
 	flags.IntVar(&o.creators, "creators", 16, "how many create pods at the same time, for the throughput")
-	flags.IntVar(&o.concurrent, "concurrent", 800, "pods that they create in each namespace in a round")
+	flags.IntVar(&o.concurrent, "concurrent", 320, "pods that they create in each namespace in a round")
 	flags.StringVar(&o.pods, "pods", "attach,attach-services,many-variables", "recorded pods to create")
-	flags.DurationVar(&o.soak, "soak", 0, "run only Quartermaster, for so long, at half of its saturation while policies change")
+	flags.DurationVar(&o.soakTime, "soak", 0, "run only Quartermaster, for so long, at half of its saturation while policies change")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -101,13 +108,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
-	if err := describe(ctx, stdout, plane); err != nil {
+	if err := describe(stdout, plane); err != nil {
 		return interrupted(ctx, err)
 	}
-	if o.soak > 0 {
-		return interrupted(ctx, soak(ctx, &o, plane, installed, recordings, stdout, stderr))
+	b := &bench{options: o, plane: plane, installed: installed, recordings: recordings, stdout: stdout, stderr: stderr}
+	if o.soakTime > 0 {
+		return interrupted(ctx, b.soak(ctx))
 	}
-	return interrupted(ctx, compare(ctx, &o, plane, installed, recordings, stdout, stderr))
+	return interrupted(ctx, b.compare(ctx))
+}
+
+// bench is what everything is measured with.
+type bench struct {
+	options
+	plane          *cluster.Cluster
+	installed      *release.Release
+	recordings     []*load.Recording
+	stdout, stderr io.Writer
 }
 
 // interrupted is err, or a plain word where the reason is that somebody has asked the program to end.

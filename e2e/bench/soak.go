@@ -36,51 +36,51 @@ type sample struct {
 
 // soak creates pods at half of the rate at which no more can be created, while policies change, for as long as is asked for.
 // It is an error when anything fails, or when the server's memory or goroutines grow.
-func soak(ctx context.Context, o *options, plane *cluster.Cluster, installed *release.Release, recordings []*load.Recording, stdout, stderr io.Writer) error {
+func (b *bench) soak(ctx context.Context) error {
 	v := newVariants()[quartermaster]
 	var err error
-	if v.creator, err = load.NewCreator(ctx, plane, v.key, nil); err != nil {
+	if v.creator, err = load.NewCreator(ctx, b.plane, v.key, nil); err != nil {
 		return err
 	}
 	document, err := examplePolicy()
 	if err != nil {
 		return err
 	}
-	if err := plane.Client.Create(ctx, policyMap(v.key, document)); err != nil {
+	if err := b.plane.Client.Create(ctx, policyMap(v.key, document)); err != nil {
 		return err
 	}
-	if err := installed.Settle(ctx); err != nil {
+	if err := b.installed.Settle(ctx); err != nil {
 		return err
 	}
-	contrary, err := recordings[0].With("contrary", "nodeSelector", map[string]string{"k8s.scaleway.com/pool-name": "prod"})
+	contrary, err := b.recordings[0].With("contrary", "nodeSelector", map[string]string{"k8s.scaleway.com/pool-name": "prod"})
 	if err != nil {
 		return err
 	}
 	contrary.Refused = true
-	mixed := append(recordings, contrary)
+	mixed := append(b.recordings, contrary)
 
-	fmt.Fprintln(stderr, "looking for saturation")
+	fmt.Fprintln(b.stderr, "looking for saturation")
 	begin := time.Now()
-	if _, err := burst(ctx, v.creator, mixed, o.creators, soakSaturation); err != nil {
+	if _, err := burst(ctx, v.creator, mixed, b.creators, soakSaturation); err != nil {
 		return err
 	}
 	rate := soakSaturation / time.Since(begin).Seconds() / 2
-	fmt.Fprintf(stdout, "\nsoak of %s: %.0f pods/s of %d kinds, half of saturation, and %.0f changes of a policy a second\n",
-		o.soak, rate, len(mixed), 1/soakChange.Seconds())
+	fmt.Fprintf(b.stdout, "\nsoak of %s: %.0f pods/s of %d kinds, half of saturation, and %.0f changes of a policy a second\n",
+		b.soakTime, rate, len(mixed), 1/soakChange.Seconds())
 
-	ctx, cancel := context.WithTimeout(ctx, o.soak)
+	ctx, cancel := context.WithTimeout(ctx, b.soakTime)
 	defer cancel()
 	traffic := &traffic{ctx: ctx}
 	for i := range soakWorkers {
 		traffic.running.Go(func() { traffic.create(v.creator, mixed, i, time.Duration(soakWorkers/rate*float64(time.Second))) })
 	}
-	traffic.running.Go(func() { traffic.change(plane, document) })
-	samples, err := traffic.observe(installed, stdout)
+	traffic.running.Go(func() { traffic.change(b.plane, document) })
+	samples, err := traffic.observe(b.installed, b.stdout)
 	traffic.running.Wait()
 	if err := errors.Join(err, traffic.failure()); err != nil {
 		return err
 	}
-	return grown(samples, stdout)
+	return grown(samples, b.stdout)
 }
 
 // traffic is what goes on during a soak.

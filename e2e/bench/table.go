@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -14,7 +13,7 @@ import (
 )
 
 // describe says on what was measured.
-func describe(_ context.Context, out io.Writer, plane *cluster.Cluster) error {
+func describe(out io.Writer, plane *cluster.Cluster) error {
 	client, err := discovery.NewDiscoveryClientForConfig(plane.Config)
 	if err != nil {
 		return err
@@ -52,14 +51,14 @@ var throughputColumns = []column{
 	{"p99 ms", "%.1f", func(r round, v int) float64 { return r[v].p99 }},
 }
 
-func printLatency(out io.Writer, variants []*variant, r *load.Recording, o *options, rounds []round) {
-	fmt.Fprintf(out, "\n%s (%d bytes), one at a time: median of %d rounds of %d requests (least – greatest)\n", r.Name, len(r.Object), o.rounds, o.requests)
-	printTable(out, variants, latencyColumns, rounds)
+func (b *bench) printLatency(variants []*variant, r *load.Recording, rounds []round) {
+	fmt.Fprintf(b.stdout, "\n%s (%d bytes), one at a time: median of %d rounds of %d requests (least – greatest)\n", r.Name, len(r.Object), b.rounds, b.requests)
+	printTable(b.stdout, variants, latencyColumns, rounds)
 }
 
-func printThroughput(out io.Writer, variants []*variant, r *load.Recording, o *options, rounds []round) {
-	fmt.Fprintf(out, "\n%s, %d at a time: median of %d rounds of %d requests (least – greatest)\n", r.Name, o.creators, o.rounds, o.concurrent)
-	printTable(out, variants, throughputColumns, rounds)
+func (b *bench) printThroughput(variants []*variant, r *load.Recording, rounds []round) {
+	fmt.Fprintf(b.stdout, "\n%s, %d at a time: median of %d rounds of %d requests (least – greatest)\n", r.Name, b.creators, b.rounds, b.concurrent)
+	printTable(b.stdout, variants, throughputColumns, rounds)
 }
 
 func printTable(out io.Writer, variants []*variant, columns []column, rounds []round) {
@@ -81,5 +80,4 @@ func printTable(out io.Writer, variants []*variant, columns []column, rounds []r
 		fmt.Fprintln(table)
 	}
 	table.Flush()
-	fmt.Fprintln(out, "* without the node selector, the toleration and the keys of the Secrets, which ApplyConfiguration must not set")
 }

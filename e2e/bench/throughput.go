@@ -11,7 +11,7 @@ import (
 )
 
 // allAtOnce creates so many pods in each variant, many at a time. The variants take turns in small blocks.
-func allAtOnce(ctx context.Context, variants []*variant, r *load.Recording, o *options, first int) (round, error) {
+func (b *bench) allAtOnce(ctx context.Context, variants []*variant, r *load.Recording, first int) (round, error) {
 	const blocks = 4
 	durations := make([][]time.Duration, len(variants))
 	busy := make([]time.Duration, len(variants))
@@ -19,7 +19,7 @@ func allAtOnce(ctx context.Context, variants []*variant, r *load.Recording, o *o
 		for j := range variants {
 			at := (first + block + j) % len(variants)
 			begin := time.Now()
-			took, err := burst(ctx, variants[at].creator, []*load.Recording{r}, o.creators, max(o.concurrent/blocks, o.creators))
+			took, err := burst(ctx, variants[at].creator, []*load.Recording{r}, b.creators, max(b.concurrent/blocks, b.creators))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", variants[at].name, err)
 			}

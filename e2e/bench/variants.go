@@ -1,26 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"quartermaster.dev/e2e/cluster"
-	"quartermaster.dev/e2e/internal/build"
 	"quartermaster.dev/e2e/internal/load"
-	"quartermaster.dev/e2e/release"
-	"quartermaster.dev/policy"
 )
 
 // variantLabel tells the namespaces apart to webhooks and policies; injectLabel keeps Quartermaster out.
@@ -42,6 +34,7 @@ type variant struct {
 const (
 	none = iota
 	floor
+	floorInside
 	noPatch
 	jsonPatch
 	applyConfiguration
@@ -52,6 +45,7 @@ func newVariants() []*variant {
 	return []*variant{
 		none:               {name: "no webhook", key: "bench-none"},
 		floor:              {name: "constant patch (the floor)", key: "bench-floor", equips: "all"},
+		floorInside:        {name: "the same from the bench's own process", key: "bench-floor-inside", equips: "all"},
 		noPatch:            {name: "constant answer, no patch", key: "bench-no-patch"},
 		jsonPatch:          {name: "MutatingAdmissionPolicy, JSONPatch", key: "bench-map-json-patch", equips: "all"},
 		applyConfiguration: {name: "MutatingAdmissionPolicy, ApplyConfiguration *", key: "bench-map-apply", equips: "some"},
@@ -60,15 +54,14 @@ func newVariants() []*variant {
 }
 
 // setUp makes the variants' namespaces and all that acts in them, and returns when it does act.
-func setUp(ctx context.Context, plane *cluster.Cluster, installed *release.Release, recordings []*load.Recording, stderr io.Writer) ([]*variant, func() error, error) {
+func (b *bench) setUp(ctx context.Context) (_ []*variant, stop func() error, err error) {
 	variants := newVariants()
 	for i, v := range variants {
 		labels := map[string]string{variantLabel: v.key}
 		if i != quartermaster {
 			labels[injectLabel] = "disabled"
 		}
-		var err error
-		if v.creator, err = load.NewCreator(ctx, plane, v.key, labels); err != nil {
+		if v.creator, err = load.NewCreator(ctx, b.plane, v.key, labels); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -76,104 +69,66 @@ func setUp(ctx context.Context, plane *cluster.Cluster, installed *release.Relea
 	if err != nil {
 		return nil, nil, err
 	}
-	patch, err := constantPatch(variants[quartermaster].key, document, recordings)
+	patch, err := constantPatch(variants[quartermaster].key, document, b.recordings)
 	if err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprintf(stderr, "the patch: %s\n", patch)
-	constant, err := startFloor(patch)
+	constant, err := startFloor(context.WithoutCancel(ctx), patch)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := register(ctx, plane, constant, variants, patch); err != nil {
+	_, inside, err := listenFloor(patch)
+	if err != nil {
 		return nil, constant.stop, err
 	}
-	if err := plane.Client.Create(ctx, policyMap(variants[quartermaster].key, document)); err != nil {
-		return nil, constant.stop, err
+	stop = func() error { return errors.Join(constant.stop(), inside.stop()) }
+	if err := b.register(ctx, constant, inside, variants); err != nil {
+		return nil, stop, err
 	}
-	if err := installed.Settle(ctx); err != nil {
-		return nil, constant.stop, err
+	if err := b.registerPolicies(ctx, variants, patch); err != nil {
+		return nil, stop, err
 	}
-	return variants, constant.stop, settle(ctx, variants, constant, recordings)
+	if err := b.plane.Client.Create(ctx, policyMap(variants[quartermaster].key, document)); err != nil {
+		return nil, stop, err
+	}
+	if err := b.installed.Settle(ctx); err != nil {
+		return nil, stop, err
+	}
+	return variants, stop, settle(ctx, variants, b.recordings)
 }
 
-// register makes the API server ask the constant webhook and the MutatingAdmissionPolicies.
-func register(ctx context.Context, plane *cluster.Cluster, constant *constantWebhook, variants []*variant, patch []byte) error {
-	for i, path := range map[int]string{floor: pathPatch, noPatch: pathNoPatch} {
-		if err := plane.Client.Create(ctx, constant.configuration(variants[i], path)); err != nil {
+// register makes the API server ask the constant webhooks.
+func (b *bench) register(ctx context.Context, constant, inside *constantWebhook, variants []*variant) error {
+	for _, configuration := range []client.Object{
+		constant.configuration(variants[floor], pathPatch),
+		inside.configuration(variants[floorInside], pathPatch),
+		constant.configuration(variants[noPatch], pathNoPatch),
+	} {
+		if err := b.plane.Client.Create(ctx, configuration); err != nil {
 			return err
 		}
 	}
-	jsonPatchMutation, err := jsonPatchMutation(patch)
-	if err != nil {
-		return err
-	}
-	applyMutation, err := applyConfigurationMutation(patch)
-	if err != nil {
-		return err
-	}
-	if err := createPolicy(ctx, plane, variants[jsonPatch], jsonPatchMutation); err != nil {
-		return err
-	}
-	return createPolicy(ctx, plane, variants[applyConfiguration], applyMutation)
+	return nil
 }
 
-// examplePolicy is the policy of the example: two Secrets with their variables, a node selector and a toleration.
-func examplePolicy() (string, error) {
-	root, err := build.Root()
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(root, "manifests", "examples", "dev", "4-policy.yaml")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	m := policy.ReadManifest(file, "dev", text)
-	if len(m.ConfigMaps) != 1 || len(m.ConfigMaps[0].Data) != 1 {
-		return "", fmt.Errorf("%s must hold one ConfigMap with one key", file)
-	}
-	for _, document := range m.ConfigMaps[0].Data {
-		return document, nil
-	}
-	return "", nil
-}
-
-func policyMap(namespace, document string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "runner-jobs", Labels: map[string]string{policy.LabelPolicy: "true"}},
-		Data:       map[string]string{"policy.yaml": document},
-	}
-}
-
-// constantPatch is the patch that Quartermaster sends for every one of the pods, byte by byte.
-func constantPatch(namespace, document string, recordings []*load.Recording) ([]byte, error) {
-	source := policy.Compile(policy.ConfigMap{Namespace: namespace, Name: "runner-jobs", Data: map[string]string{"policy.yaml": document}})
-	set := policy.NewSet(namespace, nil, source)
-	var patch []byte
-	for _, r := range recordings {
-		pod, err := policy.DecodePod(r.Object)
+// registerPolicies makes the API server apply the MutatingAdmissionPolicies.
+func (b *bench) registerPolicies(ctx context.Context, variants []*variant, patch []byte) error {
+	for i, mutation := range map[int]func([]byte) (admissionregistrationv1.Mutation, error){
+		jsonPatch: jsonPatchMutation, applyConfiguration: applyConfigurationMutation,
+	} {
+		m, err := mutation(patch)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		d := policy.Decide(policy.Request{Namespace: namespace, User: "system:serviceaccount:" + namespace + ":" + load.Runner, Pod: pod}, set)
-		if d.Outcome != policy.Equipped {
-			return nil, fmt.Errorf("pod %s would be %s: %s", r.Name, d.Outcome, d.Message())
+		if err := createPolicy(ctx, b.plane, variants[i], m); err != nil {
+			return err
 		}
-		operations, err := d.Additions.Patch()
-		if err != nil {
-			return nil, err
-		}
-		if patch != nil && !bytes.Equal(patch, operations) {
-			return nil, errors.New("the pods need different patches; choose some that do not with -pods")
-		}
-		patch = operations
 	}
-	return patch, nil
+	return nil
 }
 
 // settle returns when every variant does what it should, and the ones that are to do the same do.
-func settle(ctx context.Context, variants []*variant, constant *constantWebhook, recordings []*load.Recording) error {
+func settle(ctx context.Context, variants []*variant, recordings []*load.Recording) error {
 	for _, r := range recordings {
 		plain, _, err := create(ctx, variants[none], r)
 		if err != nil {
@@ -191,9 +146,6 @@ func settle(ctx context.Context, variants []*variant, constant *constantWebhook,
 				return err
 			}
 		}
-	}
-	if constant.asked(pathNoPatch) == 0 {
-		return errors.New("the webhook without a patch was not asked")
 	}
 	return nil
 }

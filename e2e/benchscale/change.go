@@ -71,7 +71,7 @@ func measureBurst(ctx context.Context, o *options, w *world, installed *release.
 	begin := time.Now()
 	go func() {
 		defer done()
-		failed <- parallel(ctx, o.burst, func(ctx context.Context, i int) error {
+		failed <- parallel(ctx, o.writers, o.burst, func(ctx context.Context, i int) error {
 			defer changed.Add(1)
 			return w.plane.Client.Update(ctx, configMaps(o.namespaces-1-i, 1)[0])
 		})
@@ -88,7 +88,7 @@ func measureBurst(ctx context.Context, o *options, w *world, installed *release.
 		return err
 	}
 	settled := time.Since(begin) - burst
-	r.say("%d policies changed in %.1f s and were in force %.2f s after the last was written", changed.Load(), burst.Seconds(), settled.Seconds())
+	r.say("%d policies changed by %d writers in %.1f s, and in force %.2f s after the last was written", changed.Load(), o.writers, burst.Seconds(), settled.Seconds())
 	for i, who := range []string{"no webhook", "Quartermaster"} {
 		quiet, busy := load.Percentile(before[i], 99), load.Percentile(during[i], 99)
 		r.line(fmt.Sprintf("p50 of a pod's creation, quiet, %s", who), []float64{load.Percentile(before[i], 50)}, "%.1f ms", 0)

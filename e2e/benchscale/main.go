@@ -42,6 +42,7 @@ func main() {
 type options struct {
 	namespaces int
 	burst      int
+	writers    int
 	rounds     int
 	changes    int
 }
@@ -54,13 +55,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "how often a start, and deciding, are measured; figures are medians")
 	flags.IntVar(&o.changes, "changes", 50, "policies changed one after the other")
 	flags.IntVar(&o.burst, "burst", 1000, "policies changed at once")
+	flags.IntVar(&o.writers, "writers", 4, "how many write those at the same time")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("benchscale takes no arguments, not %q", flags.Args())
-	case o.namespaces < 2 || o.rounds < 1 || o.changes < 1 || o.burst < 1 || o.burst > o.namespaces:
+	case o.namespaces < 2 || o.rounds < 1 || o.changes < 1 || o.burst < 1 || o.writers < 1 || o.burst > o.namespaces:
 		return o, errors.New("all numbers must be 1 or more, -namespaces 2 or more, and -burst no more than those")
 	}
 	return o, nil

@@ -16,8 +16,8 @@ import (
 	"quartermaster.dev/policy"
 )
 
-// writers write to the API server at the same time.
-const writers = 16
+// creators create the world at the same time.
+const creators = 16
 
 // world is a cluster with many policies, and a pod to create there.
 type world struct {
@@ -85,7 +85,7 @@ func newWorld(ctx context.Context, o *options, plane *cluster.Cluster, stderr io
 	var done atomic.Int64
 	stop := progress(stderr, &done, o.namespaces, "namespaces with their policies")
 	defer stop()
-	return w, parallel(ctx, o.namespaces, func(ctx context.Context, i int) error {
+	return w, parallel(ctx, creators, o.namespaces, func(ctx context.Context, i int) error {
 		if i > 0 {
 			if err := plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace(i)}}); err != nil {
 				return err
@@ -101,13 +101,13 @@ func newWorld(ctx context.Context, o *options, plane *cluster.Cluster, stderr io
 	})
 }
 
-// parallel does something so many times, by several at once. The first error ends it.
-func parallel(ctx context.Context, times int, do func(ctx context.Context, i int) error) error {
+// parallel does something so many times, so many at once. The first error ends it.
+func parallel(ctx context.Context, workers, times int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
 	var running sync.WaitGroup
-	for range writers {
+	for range workers {
 		running.Go(func() {
 			for i := int(next.Add(1)) - 1; i < times && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				if err := do(ctx, i); err != nil {
