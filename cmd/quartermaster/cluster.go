@@ -22,14 +22,28 @@ type clusterOptions struct {
 	kubeconfig, context string
 }
 
-func (o *clusterOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, with --from-cluster (default: $KUBECONFIG, or ~/.kube/config)")
-	flags.StringVar(&o.context, "context", "", "context of the kubeconfig, with --from-cluster (default: the current one)")
+// addFlags adds them; when says with which other flag they count, or nothing.
+func (o *clusterOptions) addFlags(flags *pflag.FlagSet, when string) {
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file"+when+" (default: $KUBECONFIG, or ~/.kube/config; in a pod, its own account)")
+	flags.StringVar(&o.context, "context", "", "context of the kubeconfig"+when+" (default: the current one)")
 }
 
 // connect gives the cluster, and the namespace that is asked about where the pod
 // does not say: the one given, or that of the context.
 func (o *clusterOptions) connect(namespace string) (*explain.Cluster, string, error) {
+	config, namespace, err := o.config(namespace)
+	if err != nil {
+		return nil, "", err
+	}
+	cluster, err := explain.Connect(config)
+	if err != nil {
+		return nil, "", inputErrorf("see --kubeconfig and --context", "the kubeconfig cannot be used: %v", err)
+	}
+	return cluster, namespace, nil
+}
+
+// config is how to reach the cluster, and the namespace as for connect.
+func (o *clusterOptions) config(namespace string) (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.context}
@@ -48,11 +62,7 @@ func (o *clusterOptions) connect(namespace string) (*explain.Cluster, string, er
 	}
 	config.WarningHandler = rest.NoWarnings{}
 	config.QPS, config.Burst = 50, 100
-	cluster, err := explain.Connect(config)
-	if err != nil {
-		return nil, "", inputErrorf("see --kubeconfig and --context", "the kubeconfig cannot be used: %v", err)
-	}
-	return cluster, namespace, nil
+	return config, namespace, nil
 }
 
 // readable makes a sentence, with what to do, of an error of the cluster.
@@ -64,7 +74,7 @@ func readable(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return inputErrorf("see --kubeconfig and --context", "the cluster does not answer in %s", clusterTimeout)
 	case read.Forbidden():
-		return inputErrorf("ask for that right, or explain with files: --policy", "%v", err)
+		return inputErrorf("ask for that right, or give the policies as files", "%v", err)
 	case read.NotFound():
 		return inputErrorf("see --namespace, --kubeconfig and --context", "%v", err)
 	default:

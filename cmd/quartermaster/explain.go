@@ -84,7 +84,7 @@ func newExplain(s streams) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.fromCluster, "from-cluster", false, "read the policies in force, webhooks and Secrets from the cluster")
 	flags.StringVar(&o.livePod, "pod", "", "name of a pod of the cluster, in place of -f; with --from-cluster")
-	o.cluster.addFlags(flags)
+	o.cluster.addFlags(flags, ", with --from-cluster")
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
 	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above

@@ -23,17 +23,28 @@ type finding struct {
 	Hint     string `json:"hint,omitempty"`
 }
 
+// lintOptions are the flags of lint.
+type lintOptions struct {
+	origin
+	// fromCluster checks what is in force in place of files, in the namespace or in all.
+	fromCluster, allNamespaces bool
+	cluster                    clusterOptions
+	// output is text or json.
+	output string
+}
+
 func newLint(s streams) *cobra.Command {
-	var o origin
-	var output string
+	var o lintOptions
 	cmd := &cobra.Command{
-		Use:   "lint FILE_OR_DIR...",
+		Use:   "lint (FILE_OR_DIR... | --from-cluster)",
 		Short: "Check policies before they are applied",
 		Long: `Lint checks policies with the rules, and in the words, of the webhook that
 checks them when they are applied; those of a namespace also against the
 guardrails among the files, and against each other: two that refuse every job
 which both match are a warning. Below folders it reads *.yaml, *.yml and
-*.json, and leaves alone what is no policy.
+*.json, and leaves alone what is no policy. With --from-cluster it checks what
+is in force in a cluster, in one namespace or with -A in all, with the rules of
+this version: worth doing before an upgrade. Nothing is written.
 
 Each problem is a line "file:line: document: path: severity: message", followed
 by a hint that says what to write instead.
@@ -45,32 +56,58 @@ Exit codes: 0 clean or only warnings, 1 errors, 2 broken input or usage.`,
   # a chart, rendered
   helm template runner-policies | quartermaster lint -
 
-  # what is in force
-  kubectl get configmap -A -l quartermaster.dev/policy -o yaml | quartermaster lint -`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return inputErrorf("name files or folders, or - for stdin", "nothing to lint is given")
-			}
-			return nil
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			if output != "text" && output != "json" {
-				return inputErrorf("write -o text or -o json", "%q is no output format", output)
-			}
-			policies, err := readPolicies(s, args, o)
-			if err != nil {
-				return err
-			}
-			return policies.lint(s, output == "json")
-		},
+  # what is in force in the whole cluster
+  quartermaster lint --from-cluster -A`,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, s, args) },
 	}
-	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", "namespace of ConfigMaps that name none")
-	cmd.Flags().StringVar(&o.system, "system-namespace", defaultSystemNamespace, "namespace of cluster-wide policies and guardrails")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	flags := cmd.Flags()
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of ConfigMaps that name none; with --from-cluster, the one to check (default: the context's)")
+	flags.StringVar(&o.system, "system-namespace", defaultSystemNamespace, "namespace of cluster-wide policies and guardrails")
+	flags.BoolVar(&o.fromCluster, "from-cluster", false, "check the policies in force in the cluster, in place of files")
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "check all namespaces, with --from-cluster")
+	o.cluster.addFlags(flags, ", with --from-cluster")
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
 	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
 	}
 	return cmd
+}
+
+// validate refuses flags that do not go together.
+func (o *lintOptions) validate(cmd *cobra.Command, args []string) error {
+	switch {
+	case o.output != "text" && o.output != "json":
+		return inputErrorf("write -o text or -o json", "%q is no output format", o.output)
+	case o.fromCluster && len(args) > 0:
+		return inputErrorf("leave one of them out", "%s and --from-cluster both say where the policies are", strings.Join(args, ", "))
+	case !o.fromCluster && len(args) == 0:
+		return inputErrorf("name files or folders, or - for stdin, or check what is in force with --from-cluster", "nothing to lint is given")
+	case o.allNamespaces && o.namespace != "":
+		return inputErrorf("leave one of them out", "--namespace and --all-namespaces both say which namespaces to check")
+	}
+	for _, name := range []string{"all-namespaces", "kubeconfig", "context"} {
+		if !o.fromCluster && cmd.Flags().Changed(name) {
+			return inputErrorf("add --from-cluster", "--%s is about a cluster, and none is to be read", name)
+		}
+	}
+	return nil
+}
+
+func (o *lintOptions) run(cmd *cobra.Command, s streams, args []string) error {
+	if err := o.validate(cmd, args); err != nil {
+		return err
+	}
+	var policies *policies
+	var err error
+	if o.fromCluster {
+		policies, err = o.inCluster(cmd.Context(), s)
+	} else {
+		policies, err = readPolicies(s, args, o.origin)
+	}
+	if err != nil {
+		return err
+	}
+	return policies.lint(s, o.output == "json")
 }
 
 // lint prints all problems, and fails if any is an error.
@@ -80,6 +117,9 @@ func (p *policies) lint(s streams, asJSON bool) error {
 	system := policy.NewSystem(p.ofSystem()...)
 	conflicts := p.conflicts(system)
 	for i, f := range p.files {
+		if f.silent {
+			continue
+		}
 		found := f.findings(system, conflicts[i])
 		for i := range found {
 			found[i].Document, found[i].Message = p.plain(found[i].Document), p.plain(found[i].Message)

@@ -18,6 +18,9 @@ type policies struct {
 type policyFile struct {
 	file
 	policy.Manifest
+	// silent says that its problems are not asked for: it is there for what it
+	// says about the others.
+	silent bool
 }
 
 // origin is what manifests do not say themselves.
@@ -36,16 +39,11 @@ func readPolicies(s streams, names []string, o origin) (*policies, error) {
 	}
 	p := &policies{}
 	for _, f := range files {
-		m := policy.ReadManifest(f.name, o.namespace, f.data)
-		for _, cms := range [][]policy.ConfigMap{m.ConfigMaps, m.Unlabelled} {
-			for i := range cms {
-				cms[i].System = cms[i].Namespace == o.system && o.system != ""
-			}
-		}
+		m := o.read(f.name, f.data)
 		if f.found && bytes.Contains(f.data, []byte("{{")) {
 			pardonTemplates(m.Problems)
 		}
-		p.files = append(p.files, policyFile{f, m})
+		p.files = append(p.files, policyFile{file: f, Manifest: m})
 	}
 	p.findDuplicates()
 	if ours, ignored := p.count(); ours == 0 {
@@ -56,6 +54,17 @@ func readPolicies(s streams, names []string, o origin) (*policies, error) {
 		return nil, inputErrorf(`a policy is a ConfigMap labelled `+policy.LabelPolicy+`: "true", or a document of apiVersion `+policy.APIVersion, "%s", message)
 	}
 	return p, nil
+}
+
+// read reads manifests, and tells the system namespace from the others.
+func (o origin) read(name string, data []byte) policy.Manifest {
+	m := policy.ReadManifest(name, o.namespace, data)
+	for _, cms := range [][]policy.ConfigMap{m.ConfigMaps, m.Unlabelled} {
+		for i := range cms {
+			cms[i].System = cms[i].Namespace == o.system && o.system != ""
+		}
+	}
+	return m
 }
 
 // pardonTemplates makes warnings of what is wrong with a template: it is in its

@@ -71,7 +71,7 @@ func newCommand(s streams) *cobra.Command {
 		Long: `Quartermaster equips GitLab Runner job pods with credentials and their place in
 the cluster, as the policies of their namespace say. This command shows what it
 would do and why, and checks policies before they are applied. It works on files
-and needs no cluster, but for explain --from-cluster.`,
+and needs no cluster, but for --from-cluster and check.`,
 		Example: `  # check all policies of a repository, as a CI job would
   quartermaster lint policies/
 
@@ -104,6 +104,6 @@ and needs no cluster, but for explain --from-cluster.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return inputErrorf("run `"+cmd.CommandPath()+" --help` for the flags", "%v", err)
 	})
-	cmd.AddCommand(newRender(s), newExplain(s), newLint(s), newMigrate(s), newAudit(s), newVersion(s))
+	cmd.AddCommand(newRender(s), newExplain(s), newLint(s), newCheck(s), newMigrate(s), newAudit(s), newVersion(s))
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	admissionclient "k8s.io/client-go/kubernetes/typed/admissionregistration/v1"
@@ -103,15 +104,29 @@ func forbidden(err error) string {
 	return ""
 }
 
-// PolicyMaps are the ConfigMaps of a namespace that carry the label of
-// policies, whatever its value: those in force, and the names of the others.
-func (c *Cluster) PolicyMaps(ctx context.Context, namespace string) (inForce []policy.ConfigMap, others []string, err error) {
+// Labelled are the ConfigMaps of a namespace, or of all where it is empty, that
+// carry the label of policies, whatever its value.
+func (c *Cluster) Labelled(ctx context.Context, namespace string) ([]corev1.ConfigMap, error) {
 	list, err := c.core.ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: policy.LabelPolicy})
-	if err != nil {
-		return nil, nil, cannot(err, "", "list configmaps in namespace %q", namespace)
+	switch {
+	case err == nil:
+		return list.Items, nil
+	case namespace == "":
+		return nil, cannot(err, "", "list configmaps in all namespaces")
+	default:
+		return nil, cannot(err, "", "list configmaps in namespace %q", namespace)
 	}
-	for i := range list.Items {
-		cm := &list.Items[i]
+}
+
+// PolicyMaps are those of [Cluster.Labelled]: the ones in force, and the names of
+// the others.
+func (c *Cluster) PolicyMaps(ctx context.Context, namespace string) (inForce []policy.ConfigMap, others []string, err error) {
+	labelled, err := c.Labelled(ctx, namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range labelled {
+		cm := &labelled[i]
 		if cm.Labels[policy.LabelPolicy] != "true" {
 			others = append(others, cm.Namespace+"/"+cm.Name)
 			continue
