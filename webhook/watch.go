@@ -5,6 +5,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,6 +33,7 @@ func Watch(ctx context.Context, client toolscache.Getter, store *Store, reporter
 type reflected struct {
 	store    *Store
 	reporter *Reporter
+	letting  atomic.Bool // whether memory will be let go soon
 }
 
 // compiledMap is all that is kept of a ConfigMap.
@@ -67,7 +69,20 @@ func (r *reflected) Add(obj any) error {
 	cm := r.compiled(obj)
 	r.reporter.Seen(cm.source.String(), cm.uid)
 	r.store.put(cm.source)
+	r.letGo()
 	return nil
+}
+
+// letGo gives memory back to the system, a while after policies have changed:
+// what compiling took is many times what was compiled. By then the reflector
+// has let go of what it gathered, too.
+func (r *reflected) letGo() {
+	if r.letting.CompareAndSwap(false, true) {
+		time.AfterFunc(2*time.Second, func() {
+			r.letting.Store(false)
+			debug.FreeOSMemory()
+		})
+	}
 }
 
 // Update puts a ConfigMap in force that has changed.
@@ -94,11 +109,9 @@ func (r *reflected) Replace(objects []any, _ string) error {
 	for name := range gone {
 		r.store.Delete(name.Namespace, name.Name)
 	}
+	debug.FreeOSMemory() // and again by letGo, but nobody waits for this replica yet
 	r.store.MarkSynced()
 	r.reporter.log.Info("policies known: ready to decide", "configMaps", len(objects))
-	// What compiling took is many times what was compiled. It goes back when the
-	// reflector has let go of what it gathered, and with it what it is made of.
-	time.AfterFunc(time.Second, debug.FreeOSMemory)
 	return nil
 }
 
