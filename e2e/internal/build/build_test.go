@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,10 +14,12 @@ import (
 )
 
 // fakeGo stands in for the go command: it counts its builds in the file $BUILDS, tells of two packages, and makes the
-// binaries that it was asked for. Where $HANG is set it does not end.
+// binaries that it was asked for, each holding the command that asked. Where $HANG is set it does not end.
 const fakeGo = `#!/bin/sh
-case "$1" in
-list) echo ...; exit ;;
+case "$1 $2" in
+"mod download") exit ;;
+"list -m") echo "$MODULES/$5"; exit ;;
+list*) echo ...; exit ;;
 esac
 echo build >> "$BUILDS"
 echo "go: downloading example.com/m v1.0.0" >&2
@@ -24,8 +27,15 @@ echo example.com/m >&2
 echo example.com/m/sub >&2
 test -z "$FAIL" || { echo "m.go:1:1: broken" >&2; exit 1; }
 test -z "$HANG" || sleep 600
+command="$*"
 while [ "$1" != -o ]; do shift; done
-for name in kube-apiserver server; do echo '#!/bin/sh' > "$2/$name"; chmod +x "$2/$name"; done
+dir=$2
+shift 2
+for package; do
+	package=${package%/v[0-9]}
+	echo "$command" > "$dir/${package##*/}"
+	chmod +x "$dir/${package##*/}"
+done
 `
 
 const gomod = `module quartermaster.dev/e2e/controlplane
@@ -158,6 +168,134 @@ func TestInterruptedBuildEndsAndLeavesNothing(t *testing.T) {
 		left, err := os.ReadDir(dir)
 		if err != nil || len(left) > 0 {
 			t.Errorf("left in %s: %v, %v", dir, left, err)
+		}
+	}
+}
+
+func TestNodeIsBuiltBesideTheControlPlane(t *testing.T) {
+	root, builds := repository(t)
+	plane, err := ControlPlane(t.Context(), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{2, 2} {
+		dir, err := Node(t.Context(), &bytes.Buffer{})
+		if err != nil || dir != filepath.Join(root, "bin/node") {
+			t.Fatalf("in %q, %v", dir, err)
+		}
+		if got := builds(); got != want {
+			t.Errorf("%d builds, want %d", got, want)
+		}
+	}
+	if err := CheckAssets(plane); err != nil {
+		t.Error(err)
+	}
+	for binary, want := range map[string]bool{
+		"controlplane/kube-apiserver": true, "controlplane/kubelet": false,
+		"node/kube-apiserver": false, "node/kube-controller-manager": true, "node/kube-proxy": true,
+		"node/kube-scheduler": true, "node/kubectl": true, "node/kubelet": true,
+	} {
+		if _, err := os.Stat(filepath.Join(root, "bin", binary)); (err == nil) != want {
+			t.Errorf("%s is there: %t, want %t", binary, err == nil, want)
+		}
+	}
+}
+
+func TestToolsAreBuiltAsTheirModulesSay(t *testing.T) {
+	root, builds := repository(t)
+	write(t, filepath.Join(root, "e2e/helm/go.mod"), "module quartermaster.dev/e2e/helm\nrequire helm.sh/helm/v4 v4.3.1\n")
+	write(t, filepath.Join(root, "e2e/promtool/go.mod"), "module quartermaster.dev/e2e/promtool\nrequire github.com/prometheus/prometheus v0.315.0\n")
+	write(t, filepath.Join(root, "e2e/certmanager/go.mod"), "module quartermaster.dev/e2e/certmanager\nrequire github.com/cert-manager/cert-manager v1.21.2\n")
+	for i, tool := range []struct {
+		build  func(context.Context, io.Writer) (string, error)
+		binary string
+		want   []string // of the command that built it
+	}{
+		{Helm, "bin/helm/helm", []string{"version.version=v4.3.1", "helm.sh/helm/v4/cmd/helm"}},
+		{CertManager, "bin/certmanager/certmanager", []string{"util.AppVersion=v1.21.2", "quartermaster.dev/e2e/certmanager"}},
+		{Promtool, "bin/promtool/promtool", []string{"-tags=remove_all_sd", "version.Version=v0.315.0", "prometheus/cmd/promtool"}},
+	} {
+		for range 2 {
+			dir, err := tool.build(t.Context(), &bytes.Buffer{})
+			if err != nil || dir != filepath.Join(root, filepath.Dir(tool.binary)) {
+				t.Fatalf("%s: in %q, %v", tool.binary, dir, err)
+			}
+		}
+		if got := builds(); got != i+1 {
+			t.Errorf("%s: %d builds, want %d", tool.binary, got, i+1)
+		}
+		command, err := os.ReadFile(filepath.Join(root, tool.binary))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range append(tool.want, "-trimpath", "-buildvcs=false") {
+			if !strings.Contains(string(command), want) {
+				t.Errorf("%s was built by %q, want %q in it", tool.binary, command, want)
+			}
+		}
+	}
+}
+
+func TestProgramOfANestedModuleFollowsItsSource(t *testing.T) {
+	root, builds := repository(t)
+	write(t, filepath.Join(root, "e2e/certmanager/go.mod"), "module quartermaster.dev/e2e/certmanager\nrequire github.com/cert-manager/cert-manager v1.21.2\n")
+	for want, source := range []string{"package main\n", "package main // changed\n"} {
+		write(t, filepath.Join(root, "e2e/certmanager/main.go"), source)
+		if _, err := CertManager(t.Context(), &bytes.Buffer{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := builds(); got != want+1 {
+			t.Errorf("%d builds, want %d", got, want+1)
+		}
+	}
+}
+
+func TestModuleWithoutItsVersionIsNotBuilt(t *testing.T) {
+	root, builds := repository(t)
+	write(t, filepath.Join(root, "e2e/helm/go.mod"), "module quartermaster.dev/e2e/helm\n")
+	_, err := Helm(t.Context(), &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), "pins no version of helm.sh/helm/v4") || builds() != 0 {
+		t.Errorf("%d builds, got %v", builds(), err)
+	}
+}
+
+func TestCRDsAreThoseOfTheModuleCache(t *testing.T) {
+	root, _ := repository(t)
+	write(t, filepath.Join(root, "e2e/certmanager/go.mod"), "module quartermaster.dev/e2e/certmanager\n")
+	write(t, filepath.Join(root, "e2e/crds/go.mod"), "module quartermaster.dev/e2e/crds\n")
+	modules := t.TempDir()
+	t.Setenv("MODULES", modules)
+	want := filepath.Join(modules, "github.com/cert-manager/cert-manager/deploy/crds")
+	write(t, filepath.Join(want, "certificates.yaml"), "kind: CustomResourceDefinition\n")
+	if got, err := CertManagerCRDs(t.Context()); err != nil || got != want {
+		t.Errorf("in %q, %v; want %q", got, err, want)
+	}
+	got, err := PrometheusOperatorCRDs(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "does not carry its CustomResourceDefinitions") {
+		t.Errorf("in %q, %v; want what is missing", got, err)
+	}
+}
+
+// What is a library to some tests and a program to others must be of one version: helm renders the chart and installs
+// it, cert-manager's types decode what its controllers are then given.
+func TestToolIsOfTheLibrarysVersion(t *testing.T) {
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := func(file, module string) string {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return required(text, module)
+	}
+	for module, file := range map[string]string{
+		"helm.sh/helm/v4": "e2e/helm/go.mod",
+		certManagerModule: "e2e/certmanager/go.mod",
+	} {
+		if library, tool := pinned("go.mod", module), pinned(file, module); library == "" || library != tool {
+			t.Errorf("go.mod requires %s %q and %s %q; write the same version into both", module, library, file, tool)
 		}
 	}
 }

@@ -19,6 +19,8 @@ type Program struct {
 	Package string
 	// Race builds it with the race detector, under a name of its own that ends in "-race".
 	Race bool
+	// Static builds it to be all that an image holds: it needs no library, and the same source gives the same bytes.
+	Static bool
 }
 
 // Build compiles the program into bin/ and returns the binary's path. It always asks the go command, whose cache
@@ -41,7 +43,14 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 	binary := filepath.Join(root, "bin", name)
 	temporary := binary + ".building"
 	defer os.Remove(temporary)
-	if err := compile(ctx, out, root, name, p.Race, "-o", temporary, p.Package); err != nil {
+	command := &goCommand{dir: root, args: []string{"build", "-v", "-o", temporary, p.Package}}
+	if p.Race {
+		command.race()
+	}
+	if p.Static {
+		command.static()
+	}
+	if err := command.tell(ctx, out, name); err != nil {
 		return "", err
 	}
 	return binary, os.Rename(temporary, binary)
@@ -53,23 +62,59 @@ func Compile(ctx context.Context, out io.Writer, race bool) error {
 	if err != nil {
 		return err
 	}
-	return compile(ctx, out, root, "every package", race, "./...")
+	command := &goCommand{dir: root, args: []string{"build", "-v", "./..."}}
+	if race {
+		command.race()
+	}
+	return command.tell(ctx, out, "every package")
 }
 
-// compile runs `go build` at the repository's top and tells how far it is when it takes a while.
-func compile(ctx context.Context, out io.Writer, root, what string, race bool, args ...string) error {
-	command := &goCommand{dir: root, args: append([]string{"build", "-v"}, args...)}
-	if race {
-		command.args = slices.Insert(command.args, 1, "-race")
-		command.env = []string{"CGO_ENABLED=1"} // the race detector is linked by the C compiler
+// CompileStatic compiles every program of this module into the build cache as the Dockerfile does, and keeps no binary:
+// where the build of an image is given that cache, it has hardly anything left to do, and nothing to download.
+func CompileStatic(ctx context.Context, out io.Writer) error {
+	root, err := Root()
+	if err != nil {
+		return err
 	}
+	command := &goCommand{dir: root, args: []string{"build", "-v", "./cmd/..."}}
+	command.static()
+	return command.tell(ctx, out, "the programs of the image")
+}
+
+// race has a `go build` use the race detector.
+func (c *goCommand) race() {
+	c.args = slices.Insert(c.args, 1, "-race")
+	c.env = []string{"CGO_ENABLED=1"} // the race detector is linked by the C compiler
+}
+
+// static has a `go build` make binaries that need no library and tell nothing of where they were built.
+func (c *goCommand) static() {
+	c.args = slices.Insert(c.args, 1, "-trimpath", "-buildvcs=false")
+	c.env = []string{"CGO_ENABLED=0"}
+}
+
+// tell runs a `go build` and tells how far it is when it takes a while.
+func (c *goCommand) tell(ctx context.Context, out io.Writer, what string) error {
 	begin := time.Now()
 	progress := startProgress(out, 2*time.Second, func() string {
-		return fmt.Sprintf("building %s: %s", what, command.state(0, begin))
+		return fmt.Sprintf("building %s: %s", what, c.state(0, begin))
 	})
 	defer progress.stop()
-	_, err := command.run(ctx)
+	_, err := c.run(ctx)
 	return err
+}
+
+// GoEnv returns the value of each of the go command's variables at the repository's top.
+func GoEnv(ctx context.Context, names ...string) ([]string, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	out, err := (&goCommand{dir: root, args: append([]string{"env"}, names...)}).run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"), nil // a line each, empty ones too
 }
 
 // RaceDetector returns nil when programs can be built with the race detector here, and what is missing otherwise.
