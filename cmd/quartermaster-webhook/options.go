@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"quartermaster.dev/cmd/internal/process"
 	"quartermaster.dev/policy"
 )
 
@@ -29,9 +29,8 @@ type options struct {
 	systemNamespace string
 	// drain is how long to go on serving after SIGTERM.
 	drain time.Duration
-	// logLevel and logFormat of stderr.
-	logLevel  slog.Level
-	logFormat string
+	// log is written to stderr.
+	log process.Logging
 }
 
 func (o *options) addFlags(f *pflag.FlagSet) {
@@ -47,13 +46,12 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.systemNamespace, "system-namespace", "quartermaster", "`namespace` of the release itself: cluster-wide policies and guardrails are read there, and nowhere else")
 	f.DurationVar(&o.drain, "drain", 5*time.Second, "how long to go on serving after SIGTERM, unready, so that clients go elsewhere; "+
 		"less fails pod creations during a rolling update")
-	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error; debug tells of pods that are no jobs too")
-	f.StringVar(&o.logFormat, "log-format", "json", "`format` of the log: json or text")
+	o.log.AddFlags(f, "pods that are no jobs too")
 }
 
 func (o *options) validate() error {
-	if o.logFormat != "json" && o.logFormat != "text" {
-		return fmt.Errorf("--log-format %q is not known; write json or text", o.logFormat)
+	if err := o.log.Validate(); err != nil {
+		return err
 	}
 	if msgs := validation.IsQualifiedName(o.jobLabel); len(msgs) > 0 {
 		return fmt.Errorf("--job-label %q is no label key: %s", o.jobLabel, strings.Join(msgs, ", "))
