@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"quartermaster.dev/e2e/cluster"
@@ -90,6 +91,7 @@ func Install(ctx context.Context, c *cluster.Cluster, opts Options) (_ *Release,
 			err = errors.Join(err, r.Stop())
 		}
 	}()
+	opts.Values = withOwnCertificate(opts.Values)
 	if r.Objects, err = Render(opts); err != nil {
 		return nil, err
 	}
@@ -124,6 +126,14 @@ func Install(ctx context.Context, c *cluster.Cluster, opts Options) (_ *Release,
 		return nil, err
 	}
 	return r, nil
+}
+
+// withOwnCertificate says who provides the certificate: this package, as files beside the server.
+func withOwnCertificate(values map[string]any) map[string]any {
+	return loader.MergeMaps(values, map[string]any{"certificates": map[string]any{
+		"mode":     "provided",
+		"provided": map[string]any{"secretName": "files-of-a-child-process"},
+	}})
 }
 
 // serve gives the server its certificate and its account's token and starts it.

@@ -2,8 +2,8 @@ package release
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
-	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -27,11 +27,71 @@ func ChartDir() (string, error) {
 	return filepath.Join(root, "charts", "quartermaster"), err
 }
 
-// Render renders the chart as `helm template` does: values over the chart's own, checked against its schema, for a
-// Kubernetes version that the chart must accept. The objects come in the order in which Helm installs them; hooks and
-// NOTES.txt are left out. Of opts it reads Name, Namespace, Values and KubeVersion.
+// Rendered is what `helm template` makes of the chart.
+type Rendered struct {
+	// Objects come in the order in which Helm installs them.
+	Objects []*unstructured.Unstructured
+	// Hooks are objects of no release, which Helm makes before or after something else.
+	Hooks []*unstructured.Unstructured
+	// Manifests are the YAML documents of Objects, with their comments.
+	Manifests []string
+	// Notes is what Helm prints after an installation.
+	Notes string
+}
+
+// Render renders the chart and returns its objects without the hooks: see RenderAll.
 func Render(opts Options) ([]*unstructured.Unstructured, error) {
+	rendered, err := RenderAll(opts)
+	if err != nil {
+		return nil, err
+	}
+	return rendered.Objects, nil
+}
+
+// RenderAll renders the chart as `helm template` does: values over the chart's own, checked against its schema, for a
+// Kubernetes version that the chart must accept. Of opts it reads Name, Namespace, Values and KubeVersion.
+func RenderAll(opts Options) (*Rendered, error) {
 	opts = opts.withDefaults()
+	files, err := renderFiles(opts)
+	if err != nil {
+		return nil, err
+	}
+	rendered := &Rendered{}
+	for name, text := range files {
+		if path.Base(name) == "NOTES.txt" {
+			rendered.Notes = text
+			delete(files, name)
+		}
+	}
+	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, err
+	}
+	for _, hook := range hooks {
+		if rendered.Hooks, err = decode(rendered.Hooks, hook.Path, hook.Manifest); err != nil {
+			return nil, err
+		}
+	}
+	for _, manifest := range manifests {
+		if rendered.Objects, err = decode(rendered.Objects, manifest.Name, manifest.Content); err != nil {
+			return nil, err
+		}
+		rendered.Manifests = append(rendered.Manifests, manifest.Content)
+	}
+	return rendered, nil
+}
+
+// decode appends the objects of a file of the chart.
+func decode(objects []*unstructured.Unstructured, file, text string) ([]*unstructured.Unstructured, error) {
+	decoded, err := cluster.Decode([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return append(objects, decoded...), nil
+}
+
+// renderFiles returns what becomes of each template, by its path.
+func renderFiles(opts Options) (map[string]string, error) {
 	dir, err := ChartDir()
 	if err != nil {
 		return nil, err
@@ -61,26 +121,5 @@ func Render(opts Options) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(chart, values)
-	if err != nil {
-		return nil, err
-	}
-	for name := range files {
-		if strings.HasSuffix(name, "NOTES.txt") {
-			delete(files, name)
-		}
-	}
-	_, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
-	if err != nil {
-		return nil, err
-	}
-	var objects []*unstructured.Unstructured
-	for _, manifest := range manifests {
-		decoded, err := cluster.Decode([]byte(manifest.Content))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", manifest.Name, err)
-		}
-		objects = append(objects, decoded...)
-	}
-	return objects, nil
+	return engine.Render(chart, values)
 }

@@ -13,15 +13,44 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* Labels of every object. */}}
+{{/* Labels of every object of the server. */}}
 {{- define "quartermaster.labels" -}}
 {{ include "quartermaster.selectorLabels" . }}
+{{ include "quartermaster.commonLabels" . }}
+{{- end -}}
+
+{{/* Labels by which the pod that rotates certificates is found: not those of the server, or the Service would find it too. */}}
+{{- define "quartermaster.certsSelectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-certs
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Labels of every object of the process that rotates certificates. */}}
+{{- define "quartermaster.certsLabels" -}}
+{{ include "quartermaster.certsSelectorLabels" . }}
+{{ include "quartermaster.commonLabels" . }}
+{{- end -}}
+
+{{/* Labels of every object of a hook. */}}
+{{- define "quartermaster.hookLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-hook
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{ include "quartermaster.commonLabels" . }}
+{{- end -}}
+
+{{- define "quartermaster.commonLabels" -}}
+app.kubernetes.io/part-of: {{ .Chart.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
-{{/* The reference of the server's image. */}}
+{{/* A hook's objects go when it is through, whether it succeeded or failed: they belong to no release and would stay. */}}
+{{- define "quartermaster.hookDeletePolicy" -}}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+{{- end -}}
+
+{{/* The reference of the image. */}}
 {{- define "quartermaster.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
@@ -30,9 +59,110 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret that holds the serving certificate. */}}
+{{/* The Secret that holds the serving certificate. That of cert-manager has a name of its own, or one mode could not follow
+the other: Helm takes over no Secret that somebody else has made. */}}
 {{- define "quartermaster.certificateSecret" -}}
-{{- .Values.certificates.secretName | default (printf "%s-tls" (include "quartermaster.fullname" .)) -}}
+{{- if eq .Values.certificates.mode "provided" -}}
+{{- .Values.certificates.provided.secretName -}}
+{{- else if eq .Values.certificates.mode "cert-manager" -}}
+{{- printf "%s-cert-manager-tls" (include "quartermaster.fullname" .) -}}
+{{- else -}}
+{{- printf "%s-tls" (include "quartermaster.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What a schema cannot say: a certificate that is renewed when it is made would be renewed for ever. */}}
+{{- define "quartermaster.checkDurations" -}}
+{{- with .Values.certificates -}}
+{{- if le (.duration | trimSuffix "h" | int) (.renewBefore | trimSuffix "h" | int) -}}
+{{- fail (printf "certificates.duration %s must be longer than certificates.renewBefore %s" .duration .renewBefore) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What keeps every pod of the release from more than it needs. */}}
+{{- define "quartermaster.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "quartermaster.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Where every pod of the release runs, and with what its image is pulled. */}}
+{{- define "quartermaster.placement" }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/*
+What a hook's pod is, its container aside. It ends by itself, one way or the other, and is never tried twice: Helm reports
+the first failure.
+*/}}
+{{- define "quartermaster.hookPod" -}}
+restartPolicy: Never
+securityContext:
+  {{- include "quartermaster.podSecurityContext" . | nindent 2 }}
+{{- include "quartermaster.placement" . }}
+{{- end -}}
+
+{{/* What a hook's container is, its command aside. To lint 10,000 policies takes 110 MiB, and seconds of CPU. */}}
+{{- define "quartermaster.hookContainer" -}}
+image: {{ include "quartermaster.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+resources:
+  requests:
+    cpu: 50m
+    memory: 64Mi
+  limits:
+    memory: 256Mi
+securityContext:
+  {{- include "quartermaster.containerSecurityContext" . | nindent 2 }}
+{{- end -}}
+
+{{/*
+What each webhook configuration says of the certificate. In mode cert-manager its CA injector fills caBundle in. It is told of
+the authority and not of the serving certificate: so the API server trusts a renewed authority long before a certificate
+that it has signed is served.
+*/}}
+{{- define "quartermaster.caAnnotations" -}}
+{{- if eq .Values.certificates.mode "cert-manager" -}}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "quartermaster.fullname" . }}-ca
+{{- end -}}
+{{- end -}}
+
+{{/*
+Where the API server calls the server, at .path. Without a caBundle the field is somebody else's, who fills it in; an upgrade and
+a rollback leave it as it is.
+*/}}
+{{- define "quartermaster.clientConfig" -}}
+service:
+  name: {{ include "quartermaster.fullname" .root }}
+  namespace: {{ .root.Release.Namespace }}
+  path: {{ .path }}
+  port: 443
+{{- with .root.Values.certificates.provided.caBundle }}
+caBundle: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{/*
@@ -42,14 +172,7 @@ containers and placement cannot be changed afterwards anyway.
 {{- define "quartermaster.webhook" -}}
 admissionReviewVersions: [v1]
 clientConfig:
-  service:
-    name: {{ include "quartermaster.fullname" . }}
-    namespace: {{ .Release.Namespace }}
-    path: /mutate
-    port: 443
-  {{- with .Values.certificates.caBundle }}
-  caBundle: {{ . }}
-  {{- end }}
+  {{- include "quartermaster.clientConfig" (dict "root" . "path" "/mutate") | nindent 2 }}
 rules:
 - apiGroups: [""]
   apiVersions: [v1]
@@ -96,4 +219,16 @@ evaluates this itself, so that taking a policy away needs no server of ours.
     || oldObject.metadata.labels['quartermaster.dev/policy'] != object.metadata.labels['quartermaster.dev/policy']
     || (has(object.data) ? object.data : {}) != (has(oldObject.data) ? oldObject.data : {})
     || (has(object.binaryData) ? object.binaryData : {}) != (has(oldObject.binaryData) ? oldObject.binaryData : {})
+{{- end -}}
+
+{{/* Where to look, for somebody who wonders why the certificate is not renewed. */}}
+{{- define "quartermaster.renewalHint" -}}
+{{- $name := include "quartermaster.fullname" . -}}
+{{- if eq .Values.certificates.mode "builtin" -}}
+kubectl -n {{ .Release.Namespace }} logs deployment/{{ $name }}-certs
+{{- else if eq .Values.certificates.mode "cert-manager" -}}
+kubectl -n {{ .Release.Namespace }} describe certificate {{ $name }}-tls {{ $name }}-ca
+{{- else -}}
+whoever provides it
+{{- end -}}
 {{- end -}}
