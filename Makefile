@@ -25,8 +25,23 @@ demo: ## Show a job pod before and after, on a real API server (the first build 
 
 .PHONY: test
 test: ## Run every test, the ones on the real API server included
-	@go run ./e2e/prepare $(RACE) -all ./cmd/quartermaster-webhook
+	@go run ./e2e/prepare $(RACE) -crds -all ./cmd/quartermaster-webhook
 	go test $(RACE) -timeout 30m ./...
+
+.PHONY: generate
+generate: ## Write what is generated from the chart: its README and schema, and manifests/install.yaml
+	go run ./e2e/chart/generate
+
+.PHONY: verify
+verify: ## Check that what is generated is up to date, go.mod is tidy, and Prometheus accepts the alerts
+	go mod tidy -diff
+	go run ./e2e/chart/generate -check
+	@go run ./e2e/prepare -promtool -crds
+	go test -tags promtool ./e2e/chart -run '^TestPromtool'
+
+.PHONY: e2e
+e2e: ## Install the chart on a real node and run jobs there (root, Debian), or on the cluster of KUBECONFIG
+	go run ./e2e/up $(E2EFLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
