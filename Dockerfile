@@ -3,8 +3,9 @@
 #
 #     docker build --build-arg VERSION=v1.2.3 -t quartermaster:v1.2.3 .
 #
-# The same source and VERSION give the same binaries, wherever and whenever they are built. The same image digest needs
-# file times that are agreed on too: SOURCE_DATE_EPOCH=0 with BuildKit's rewrite-timestamp=true, or buildah's --timestamp 0.
+# The same source, VERSION and base images give the same binaries, wherever and whenever they are built; who wants to rebuild
+# an old image pins both base images by digest. The same image digest needs file times that are agreed on too:
+# SOURCE_DATE_EPOCH=0 with BuildKit's rewrite-timestamp=true, or buildah's --timestamp 0.
 
 # The compiler runs on the builder's own platform and compiles for another one, which is faster than emulating that.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build

@@ -25,7 +25,7 @@ demo: ## Show a job pod before and after, on a real API server (the first build 
 
 .PHONY: test
 test: ## Run every test, the ones on the real API server included
-	@go run ./e2e/prepare $(RACE) -crds -all ./cmd/quartermaster-webhook
+	@go run ./e2e/prepare $(RACE) -crds -all ./cmd/quartermaster-webhook ./cmd/quartermaster-certs
 	go test $(RACE) -timeout 30m ./...
 
 .PHONY: generate

@@ -15,17 +15,31 @@ import (
 	"quartermaster.dev/cmd/internal/certs"
 )
 
+// Whether the caBundle of a configuration is to be kept is for whoever registers
+// it to say, in it: so the write that hands the field to somebody else is the one
+// that ends our keeping, and none of ours can come after it.
+const (
+	annotationCertificates = "quartermaster.dev/certificates"
+	modeBuiltin            = "builtin"
+)
+
 // A configuration is a webhook configuration, of either kind, as far as it
 // matters here.
 type configuration struct {
 	kind, name, resourceVersion string
 
+	kept     bool // its caBundle, by us
 	webhooks []registeredWebhook
 }
 
 type registeredWebhook struct {
 	name   string
 	bundle []*x509.Certificate
+}
+
+func (c *configuration) describe(object metav1.ObjectMeta) {
+	c.resourceVersion = object.ResourceVersion
+	c.kept = object.Annotations[annotationCertificates] == modeBuiltin
 }
 
 func (c *configuration) add(name string, client admissionregistrationv1.WebhookClientConfig) {
@@ -40,8 +54,8 @@ func (c *configuration) bundles() [][]*x509.Certificate {
 	return bundles
 }
 
-// readConfigurations returns those configurations that there are. The others are
-// waited for.
+// readConfigurations returns those configurations that there are, and whose
+// caBundles are to be kept. The others are waited for.
 func (k *keeper) readConfigurations(ctx context.Context) ([]configuration, error) {
 	var found []configuration
 	keep := func(c configuration, err error) error {
@@ -52,6 +66,10 @@ func (k *keeper) readConfigurations(ctx context.Context) ([]configuration, error
 		}
 		if err != nil {
 			return k.failed(c.kind, c.name, err)
+		}
+		if !c.kept {
+			k.tell(object, "left alone: not annotated with "+annotationCertificates+": "+modeBuiltin)
+			return nil
 		}
 		k.tell(object, "")
 		found = append(found, c)
@@ -76,7 +94,7 @@ func (k *keeper) readMutating(ctx context.Context, name string) (configuration, 
 	if err != nil {
 		return c, err
 	}
-	c.resourceVersion = object.ResourceVersion
+	c.describe(object.ObjectMeta)
 	for i := range object.Webhooks {
 		c.add(object.Webhooks[i].Name, object.Webhooks[i].ClientConfig)
 	}
@@ -89,7 +107,7 @@ func (k *keeper) readValidating(ctx context.Context, name string) (configuration
 	if err != nil {
 		return c, err
 	}
-	c.resourceVersion = object.ResourceVersion
+	c.describe(object.ObjectMeta)
 	for i := range object.Webhooks {
 		c.add(object.Webhooks[i].Name, object.Webhooks[i].ClientConfig)
 	}

@@ -34,6 +34,16 @@ func newPair(t *testing.T, from time.Time, duration time.Duration) *certs.Pair {
 	return pair
 }
 
+// notBefore is when the certificate of a pair begins to be valid.
+func notBefore(t *testing.T, pair *certs.Pair) time.Time {
+	t.Helper()
+	parsed, err := tls.X509KeyPair(pair.Certificate, pair.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Leaf.NotBefore
+}
+
 // files are those of a --cert-dir.
 type files struct {
 	t   *testing.T
@@ -156,9 +166,10 @@ func TestCertificateComplainsOnce(t *testing.T) {
 
 func TestCertificateIsNotReplacedByAnInvalidOne(t *testing.T) {
 	t.Parallel()
-	good := newPair(t, noon, time.Hour)
+	good := newPair(t, noon, 2000*time.Hour)
 	expired := newPair(t, noon.Add(-48*time.Hour), 24*time.Hour)
-	future := newPair(t, noon.Add(90*time.Minute), 24*time.Hour) // from 12:30
+	future := newPair(t, noon.Add(1000*time.Hour), 24*time.Hour)
+	begins := notBefore(t, future)
 	now := noon
 	f := newFiles(t)
 	f.writePair(good)
@@ -172,10 +183,10 @@ func TestCertificateIsNotReplacedByAnInvalidOne(t *testing.T) {
 	}
 	f.writePair(future)
 	c.reload()
-	if !serves(c, good) || !strings.Contains(log.String(), "not valid before 2026-03-01T12:30:00Z") {
+	if !serves(c, good) || !strings.Contains(log.String(), "not valid before "+begins.Format(time.RFC3339)) {
 		t.Errorf("a certificate of the future took the place of a good one, or nobody was told: %s", log)
 	}
-	now = noon.Add(31 * time.Minute)
+	now = begins.Add(time.Second)
 	c.reload()
 	if !serves(c, future) {
 		t.Error("a certificate is not served when it has become valid")
@@ -204,8 +215,8 @@ func TestReadinessFollowsTheCertificate(t *testing.T) {
 	if got := testutil.ToFloat64(c); got != float64(good.NotAfter().Unix()) {
 		t.Errorf("the metric says %f, want %d", got, good.NotAfter().Unix())
 	}
-	now = noon.Add(-2 * time.Hour)
-	expect("the certificate is not valid before 2026-03-01T11:00:00Z; renew the pair in " + f.dir)
+	now = notBefore(t, good).Add(-time.Second)
+	expect("the certificate is not valid before " + notBefore(t, good).Format(time.RFC3339) + "; renew the pair in " + f.dir)
 	now = noon.Add(2 * time.Hour)
 	expect("the certificate expired at 2026-03-01T13:00:00Z; renew the pair in " + f.dir)
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -120,16 +121,21 @@ func (o *checkOptions) ask(ctx context.Context, pods coreclient.PodInterface) (p
 	return pod, err
 }
 
-// pod is one as the runner makes them, small and harmless enough for every
-// quota and every level of Pod Security.
+// pod is one as the runner makes them, small and harmless enough for every level
+// of Pod Security and most quotas.
 func (o *checkOptions) pod() *corev1.Pod {
 	const name = "quartermaster-check"
 	labels := map[string]string{o.jobLabel: name}
 	maps.Copy(labels, o.labels)
 	no, yes, nobody := false, true, int64(65534)
+	small := corev1.ResourceList{ // a quota may want it said
+		corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("16Mi"),
+	}
 	container := func(name string) corev1.Container {
 		return corev1.Container{
 			Name: name, Image: "quartermaster.dev/check", ImagePullPolicy: corev1.PullNever,
+			Resources: corev1.ResourceRequirements{Requests: small, Limits: small},
 			SecurityContext: &corev1.SecurityContext{
 				AllowPrivilegeEscalation: &no,
 				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
@@ -206,26 +212,32 @@ func printEquipment(s streams, pod *corev1.Pod) {
 // explain makes an answer, or a sentence, of an error of the API server.
 func (o *checkOptions) explain(s streams, namespace string, err error) error {
 	var status *apierrors.StatusError
-	message := strings.TrimSpace(err.Error())
-	switch {
-	case !errors.As(err, &status):
+	if !errors.As(err, &status) {
 		return inputErrorf("see --kubeconfig and --context", "the cluster does not answer: %v", err)
-	case strings.Contains(message, "denied the request"):
+	}
+	message := strings.TrimSpace(status.ErrStatus.Message)
+	ours := strings.Contains(message, webhookSuffix)
+	switch {
+	case ours && strings.Contains(message, "denied the request"):
 		fmt.Fprintf(s.out, "refused in namespace %q: %s\n", namespace, message)
 		s.say("hint", "`quartermaster explain --from-cluster` tells why")
 		return errNegative
-	case strings.Contains(message, "failed calling webhook"):
+	case ours && strings.Contains(message, "failed calling webhook"):
 		fmt.Fprintf(s.out, "not answered: %s\n", message)
 		s.say("hint", "no job of this namespace can start: see whether the server's pods are ready, and their certificate trusted")
 		return errNegative
-	case apierrors.IsForbidden(err):
+	case strings.Contains(message, "cannot create resource"), strings.Contains(message, "cannot impersonate"):
 		return inputErrorf("ask for the right to create pods there, or to impersonate with --as", "the API server refuses: %s", message)
 	case apierrors.IsNotFound(err):
 		return inputErrorf("see --namespace, --kubeconfig and --context", "%s", message)
 	default:
-		return inputErrorf("", "the API server refuses the pod: %s", message)
+		return inputErrorf("it is no word of Quartermaster's: a quota, Pod Security or another webhook may refuse what check asks for, and not a runner's pods",
+			"the API server refuses the pod: %s", message)
 	}
 }
+
+// webhookSuffix ends the names of our webhooks for pods, as errors quote them.
+const webhookSuffix = `.pods.quartermaster.dev"`
 
 // warnings collects what the API server, or a webhook, warns of.
 type warnings struct {

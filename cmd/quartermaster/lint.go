@@ -44,7 +44,8 @@ guardrails among the files, and against each other: two that refuse every job
 which both match are a warning. Below folders it reads *.yaml, *.yml and
 *.json, and leaves alone what is no policy. With --from-cluster it checks what
 is in force in a cluster, in one namespace or with -A in all, with the rules of
-this version: worth doing before an upgrade. Nothing is written.
+this version: worth doing before an upgrade. --system-namespace then defaults to
+what is registered there. Nothing is written.
 
 Each problem is a line "file:line: document: path: severity: message", followed
 by a hint that says what to write instead.
@@ -100,7 +101,7 @@ func (o *lintOptions) run(cmd *cobra.Command, s streams, args []string) error {
 	var policies *policies
 	var err error
 	if o.fromCluster {
-		policies, err = o.inCluster(cmd.Context(), s)
+		policies, err = o.inCluster(cmd.Context(), s, cmd.Flags().Changed("system-namespace"))
 	} else {
 		policies, err = readPolicies(s, args, o.origin)
 	}

@@ -12,12 +12,21 @@ import (
 )
 
 // inCluster are the policies in force, each ConfigMap as a file of its name.
-func (o *lintOptions) inCluster(ctx context.Context, s streams) (*policies, error) {
+func (o *lintOptions) inCluster(ctx context.Context, s streams, systemGiven bool) (*policies, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
 	cluster, namespace, err := o.cluster.connect(o.namespace)
 	if err != nil {
 		return nil, err
+	}
+	if !systemGiven {
+		registration, err := cluster.Registration(ctx, namespace)
+		if err != nil {
+			return nil, readable(err)
+		}
+		if _, system := registration.Server(nil); system != "" {
+			o.system = system
+		}
 	}
 	if o.allNamespaces {
 		namespace = ""

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -182,6 +183,49 @@ func TestBundleOverwritten(t *testing.T) {
 		// It is the watch that tells, not the look every minute.
 		if took := time.Since(begin); took > 30*time.Second {
 			t.Errorf("%s: it took %s to be restored", name, took)
+		}
+	}
+	program.stop(t)
+}
+
+// TestHandedOver is what an upgrade to another certificate mode does: one write takes the annotation and names another
+// authority, while this process still runs.
+func TestHandedOver(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	in.register(t, "")
+	program := in.startCerts(t, "--retain=0s", "--overlap=1s") // what is strange would be taken out at once
+	eventually(t, "everything is in order", func() error { return in.inOrder(t.Context()) })
+	strange, err := pki.New(time.Hour, "strange")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.edit(t, func(configuration *admissionregistrationv1.MutatingWebhookConfiguration) {
+		delete(configuration.Annotations, "quartermaster.dev/certificates")
+		for i := range configuration.Webhooks {
+			configuration.Webhooks[i].ClientConfig.CABundle = strange.Authority
+		}
+	})
+	// A rotation by hand: when it is through, everything was looked at many times.
+	before, err := in.secret(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.deleteSecret(t)
+	eventually(t, "another certificate is served", func() error {
+		secret, err := in.secret(t.Context())
+		if err == nil && (keys(secret) != "ca.crt tls.crt tls.key" || bytes.Equal(secret.Data["tls.crt"], before.Data["tls.crt"])) {
+			err = errors.New(keys(secret))
+		}
+		return err
+	})
+	bundles, err := in.bundles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, bundle := range bundles[:2] {
+		if !bytes.Equal(bundle, strange.Authority) {
+			t.Errorf("webhook %d: the caBundle is no longer that which the upgrade wrote", i)
 		}
 	}
 	program.stop(t)

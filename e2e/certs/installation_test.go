@@ -196,14 +196,22 @@ func authorities(bundle []byte) int {
 // editBundles writes a caBundle into all webhooks of the mutating configuration, as somebody else would.
 func (in *installation) editBundles(t *testing.T, bundle []byte) {
 	t.Helper()
-	eventually(t, "writing the caBundles", func() error {
+	in.edit(t, func(configuration *admissionregistrationv1.MutatingWebhookConfiguration) {
+		for i := range configuration.Webhooks {
+			configuration.Webhooks[i].ClientConfig.CABundle = bundle
+		}
+	})
+}
+
+// edit changes the mutating configuration.
+func (in *installation) edit(t *testing.T, change func(*admissionregistrationv1.MutatingWebhookConfiguration)) {
+	t.Helper()
+	eventually(t, "writing the configuration", func() error {
 		configuration := &admissionregistrationv1.MutatingWebhookConfiguration{}
 		if err := plane.Client.Get(t.Context(), types.NamespacedName{Name: in.name}, configuration); err != nil {
 			return err
 		}
-		for i := range configuration.Webhooks {
-			configuration.Webhooks[i].ClientConfig.CABundle = bundle
-		}
+		change(configuration)
 		return plane.Client.Update(t.Context(), configuration)
 	})
 }

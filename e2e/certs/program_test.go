@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os/exec"
@@ -138,14 +139,19 @@ func fetch(url string) (string, error) {
 	return string(body), err
 }
 
+// freeAddress returns an address that nobody listens on. Its port is none of those that systems give to connections, or
+// one of the many that these tests make might take it before it is listened on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
+		if err == nil {
+			defer listener.Close()
+			return listener.Addr().String()
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("there is no free port from 10000 to 29999")
+	return ""
 }
 
 // eventually waits until there is no error any more.

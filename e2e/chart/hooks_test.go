@@ -51,7 +51,7 @@ func TestWhatTheHooksDo(t *testing.T) {
 			"--label=quartermaster.dev/test=" + fullName + "-test", "--expect=" + namespace + "/" + fullName + "-test", "--timeout=30s",
 		},
 	}
-	accounts := map[string]string{"pre-upgrade": fullName, "pre-delete": fullName + "-uninstall", "test": fullName + "-test"}
+	accounts := map[string]string{"pre-upgrade": fullName + "-lint", "pre-delete": fullName + "-uninstall", "test": fullName + "-test"}
 	for _, c := range everything(t) {
 		got, under := map[string][]string{}, map[string]string{}
 		for _, object := range c.of("Job") {

@@ -73,6 +73,9 @@ func TestRights(t *testing.T) {
 				},
 			}
 		}
+		if slices.ContainsFunc(c.Hooks, named(fullName+"-lint")) {
+			want[fullName+"-lint"] = grants{"ClusterRole": {rule("", "configmaps", "", "list")}}
+		}
 		if slices.ContainsFunc(c.Hooks, named(fullName+"-uninstall")) {
 			configurations := rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", fullName, "delete")
 			configurations.Resources = append(configurations.Resources, "validatingwebhookconfigurations")

@@ -10,7 +10,7 @@
 {{/* Labels by which the Service and the Deployment find the server's pods; they can never change. */}}
 {{- define "quartermaster.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of every object of the server. */}}
@@ -22,7 +22,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{/* Labels by which the pod that rotates certificates is found: not those of the server, or the Service would find it too. */}}
 {{- define "quartermaster.certsSelectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}-certs
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of every object of the process that rotates certificates. */}}
@@ -34,7 +34,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{/* Labels of every object of a hook. */}}
 {{- define "quartermaster.hookLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}-hook
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{ include "quartermaster.commonLabels" . }}
 {{- end -}}
 
@@ -124,16 +124,12 @@ securityContext:
 {{- include "quartermaster.placement" . }}
 {{- end -}}
 
-{{/* What a hook's container is, its command aside. To lint 10,000 policies takes 110 MiB, and seconds of CPU. */}}
+{{/* What a hook's container is, its command aside. */}}
 {{- define "quartermaster.hookContainer" -}}
 image: {{ include "quartermaster.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 resources:
-  requests:
-    cpu: 50m
-    memory: 64Mi
-  limits:
-    memory: 256Mi
+  {{- toYaml .Values.hooks.resources | nindent 2 }}
 securityContext:
   {{- include "quartermaster.containerSecurityContext" . | nindent 2 }}
 {{- end -}}
@@ -141,23 +137,27 @@ securityContext:
 {{/*
 What each webhook configuration says of the certificate. In mode cert-manager its CA injector fills caBundle in. It is told of
 the authority and not of the serving certificate: so the API server trusts a renewed authority long before a certificate
-that it has signed is served.
+that it has signed is served. In mode builtin quartermaster-certs does, and only where it is told to: so an upgrade to another
+mode ends that in the very write that hands the field on.
 */}}
 {{- define "quartermaster.caAnnotations" -}}
 {{- if eq .Values.certificates.mode "cert-manager" -}}
 annotations:
   cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "quartermaster.fullname" . }}-ca
+{{- else if eq .Values.certificates.mode "builtin" -}}
+annotations:
+  quartermaster.dev/certificates: builtin
 {{- end -}}
 {{- end -}}
 
 {{/*
 Where the API server calls the server, at .path. Without a caBundle the field is somebody else's, who fills it in; an upgrade and
-a rollback leave it as it is.
+a rollback within one mode leave it as it is.
 */}}
 {{- define "quartermaster.clientConfig" -}}
 service:
   name: {{ include "quartermaster.fullname" .root }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   path: {{ .path }}
   port: 443
 {{- with .root.Values.certificates.provided.caBundle }}

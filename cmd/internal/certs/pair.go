@@ -17,8 +17,10 @@ import (
 )
 
 // backdate is how far clocks may lag behind ours without taking a new
-// certificate for one of the future.
-const backdate = time.Hour
+// certificate for one of the future: longer than earlier authorities are usually
+// retained, so that a clock ahead of all others has none distrusted of which a
+// server, by its own clock, cannot let go yet.
+const backdate = 25 * time.Hour
 
 // A Pair is a serving certificate with its key and the authority that signed it.
 type Pair struct {

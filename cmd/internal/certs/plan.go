@@ -102,7 +102,7 @@ func (c *Config) relied(now time.Time, s *State) bool {
 	if s.Current != nil {
 		return s.Current.valid(now)
 	}
-	return len(c.trusted(now, s)) > 1 // more than the next one's
+	return slices.ContainsFunc(c.retained(now, s), func(authority *x509.Certificate) bool { return !now.After(authority.NotAfter) })
 }
 
 // trusted are the authorities that every bundle is to hold.
@@ -117,7 +117,9 @@ func (c *Config) trusted(now time.Time, s *State) []*x509.Certificate {
 }
 
 // retained are the authorities whose pairs some server may still be serving: one
-// that has not picked up the current pair yet, or whose Secret was deleted.
+// that has not picked up the current pair yet, or whose Secret was deleted. One
+// that has expired is no exception at once: that is told by this clock, which
+// may be ahead of the API server's, and to trust it harms nobody.
 func (c *Config) retained(now time.Time, s *State) []*x509.Certificate {
 	if c.settled(now, s) {
 		return nil
@@ -127,7 +129,7 @@ func (c *Config) retained(now time.Time, s *State) []*x509.Certificate {
 		known = join(known, bundle...)
 	}
 	return slices.DeleteFunc(known, func(authority *x509.Certificate) bool {
-		return s.Current.signedBy(authority) || s.Next.signedBy(authority) || now.After(authority.NotAfter)
+		return s.Current.signedBy(authority) || s.Next.signedBy(authority) || now.After(authority.NotAfter.Add(c.Retain))
 	})
 }
 

@@ -32,8 +32,8 @@ func TestPlan(t *testing.T) {
 	names := config.DNSNames
 	old, young := newPair(t, start.Add(-61*day), config.Duration, names...), newPair(t, start, config.Duration, names...)
 	older, renamed := newPair(t, start.Add(-80*day), config.Duration, names...), newPair(t, start, config.Duration, "other.system.svc")
-	expired, future := newPair(t, start.Add(-91*day), config.Duration, names...), newPair(t, start.Add(2*time.Hour), config.Duration, names...)
-	settled := newPair(t, start.Add(-2*day), config.Duration, names...)
+	expired, future := newPair(t, start.Add(-92*day), config.Duration, names...), newPair(t, start.Add(26*time.Hour), config.Duration, names...)
+	settled, ending := newPair(t, start.Add(-2*day), config.Duration, names...), newPair(t, start.Add(-90*day-time.Hour), config.Duration, names...)
 
 	for name, test := range map[string]struct {
 		state State
@@ -100,6 +100,10 @@ func TestPlan(t *testing.T) {
 			State{Secret: Secret{Current: young, Previous: bundle(old)}, Bundles: bundles(nil)}, Trust, bundle(young, old), 0},
 		"what one bundle trusts, all do": {
 			State{Secret: Secret{Current: young}, Bundles: bundles(bundle(young), bundle(young, old))}, Trust, bundle(young, old), 0},
+		"what has just expired is trusted still, for clocks differ": {
+			State{Secret: Secret{Current: young, Previous: bundle(ending)}, Bundles: bundles(bundle(young, ending)), CurrentInPlace: time.Second}, Wait, bundle(young, ending), day},
+		"what has just expired is worth no overlap": {
+			State{Secret: Secret{Next: young}, Bundles: bundles(bundle(ending, young))}, Promote, bundle(ending, young), 0},
 		"what has expired is trusted no longer": {
 			State{Secret: Secret{Current: young, Previous: bundle(expired)}, Bundles: bundles(bundle(young, expired))}, Trust, bundle(young), 0},
 		"after a day the Secret forgets": {
