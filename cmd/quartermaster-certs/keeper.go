@@ -126,17 +126,14 @@ type seen struct {
 	certs.Secret
 }
 
-// look reads everything: the configurations before the Secret, see certs.State.
+// look reads everything: the configurations before the Secret, see certs.State, and
+// the owner after it: where the Secret is gone because its owner is, that is seen.
 func (k *keeper) look(ctx context.Context) (*seen, error) {
-	owner, err := k.ownerReference(ctx)
-	if err != nil {
-		return nil, err
-	}
 	configurations, err := k.readConfigurations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := &seen{owner: owner, configurations: configurations}
+	found := &seen{configurations: configurations}
 	secret, err := k.client.CoreV1().Secrets(k.namespace).Get(ctx, k.secret, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -147,6 +144,9 @@ func (k *keeper) look(ctx context.Context) (*seen, error) {
 		found.secret = secret
 		found.Secret, problems = certs.ReadSecret(secret.Data)
 		k.tell(kindSecret, joined(problems))
+	}
+	if found.owner, err = k.ownerReference(ctx); err != nil {
+		return nil, err
 	}
 	expiry := 0.0
 	if found.Current != nil {
