@@ -31,7 +31,12 @@ type lintOptions struct {
 	cluster                    clusterOptions
 	// output is text or json.
 	output string
+	// severity is the least that is printed.
+	severity string
 }
+
+// severities, the worst first.
+var severities = []string{policy.Error.String(), policy.Warning.String(), policy.Note.String()}
 
 func newLint(s streams) *cobra.Command {
 	var o lintOptions
@@ -68,8 +73,11 @@ Exit codes: 0 clean or only warnings, 1 errors, 2 broken input or usage.`,
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "check all namespaces, with --from-cluster")
 	o.cluster.addFlags(flags, ", with --from-cluster")
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
-	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag is defined above
+	flags.StringVar(&o.severity, "severity", policy.Note.String(), "least severity to print: error, warning or note; all are counted")
+	for flag, values := range map[string][]string{"output": {"text", "json"}, "severity": severities} {
+		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // a flag that is defined above
+		}
 	}
 	return cmd
 }
@@ -79,6 +87,8 @@ func (o *lintOptions) validate(cmd *cobra.Command, args []string) error {
 	switch {
 	case o.output != "text" && o.output != "json":
 		return inputErrorf("write -o text or -o json", "%q is no output format", o.output)
+	case !slices.Contains(severities, o.severity):
+		return inputErrorf("write error, warning or note", "%q is no severity", o.severity)
 	case o.fromCluster && len(args) > 0:
 		return inputErrorf("leave one of them out", "%s and --from-cluster both say where the policies are", strings.Join(args, ", "))
 	case !o.fromCluster && len(args) == 0:
@@ -108,11 +118,11 @@ func (o *lintOptions) run(cmd *cobra.Command, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	return policies.lint(s, o.output == "json")
+	return policies.lint(s, o)
 }
 
 // lint prints all problems, and fails if any is an error.
-func (p *policies) lint(s streams, asJSON bool) error {
+func (p *policies) lint(s streams, o *lintOptions) error {
 	findings := []finding{}
 	documents, errors, warnings := 0, 0, 0
 	system := policy.NewSystem(p.ofSystem()...)
@@ -131,12 +141,16 @@ func (p *policies) lint(s streams, asJSON bool) error {
 				warnings++
 			}
 		}
-		findings = append(findings, found...)
+		for _, f := range found {
+			if slices.Index(severities, f.Severity) <= slices.Index(severities, o.severity) {
+				findings = append(findings, f)
+			}
+		}
 		for _, cm := range f.all() {
 			documents += len(documentsIn(cm))
 		}
 	}
-	if asJSON {
+	if o.output == "json" {
 		enc := json.NewEncoder(s.out)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")

@@ -41,7 +41,7 @@ func TestHooksLeaveNothing(t *testing.T) {
 func TestWhatTheHooksDo(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
-		"pre-upgrade": {"/usr/local/bin/quartermaster", "lint", "--from-cluster", "--all-namespaces", "--system-namespace=" + namespace},
+		"pre-upgrade": {"/usr/local/bin/quartermaster", "lint", "--from-cluster", "--all-namespaces", "--severity=error", "--system-namespace=" + namespace},
 		"pre-delete": {
 			"/usr/local/bin/quartermaster-certs", "remove",
 			"--mutating-webhook-configuration=" + fullName, "--validating-webhook-configuration=" + fullName,
