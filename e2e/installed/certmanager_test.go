@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,9 +29,16 @@ var certificateKind = schema.GroupVersionKind{Group: "cert-manager.io", Version:
 // its CA injector as a process beside the cluster. A cluster that knows the definitions has a cert-manager already.
 func runCertManager(t *testing.T) {
 	t.Helper()
-	if _, err := admin.RESTMapper().RESTMapping(certificateKind.GroupKind(), certificateKind.Version); err == nil {
+	// Not by the client's mapping of kinds, which would remember what an earlier test has deleted.
+	definition := &metav1.PartialObjectMetadata{}
+	definition.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	err := admin.Get(t.Context(), types.NamespacedName{Name: "certificates.cert-manager.io"}, definition)
+	switch {
+	case err == nil:
 		step(t, "the cluster has a cert-manager of its own")
 		return
+	case !apierrors.IsNotFound(err):
+		t.Fatal(err)
 	}
 	installDefinitions(t)
 	step(t, "cert-manager's controllers and its CA injector are started")
