@@ -39,9 +39,13 @@ verify: ## Check that what is generated is up to date, go.mod is tidy, and Prome
 	@go run ./e2e/prepare -promtool -crds
 	go test -tags promtool ./e2e/chart -run '^TestPromtool'
 
+# A cluster is taken only from the command line: one that happens to be in the environment may be in production.
+GIVEN = $(if $(filter command line,$(origin KUBECONFIG)),-kubeconfig $(KUBECONFIG) -image $(IMAGE) -job-image $(JOB_IMAGE))
+
 .PHONY: e2e
-e2e: ## Install the chart on a real node and run jobs there (root, Debian), or on the cluster of KUBECONFIG
-	go run ./e2e/up $(E2EFLAGS)
+e2e: ## Install the chart on a real node and run jobs there (root, Debian), or with KUBECONFIG=, IMAGE= and JOB_IMAGE= on a cluster
+	$(if $(GIVEN),,go test -tags e2e ./e2e/node ./e2e/image)
+	go run ./e2e/up $(GIVEN) $(E2EFLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
