@@ -3,15 +3,13 @@ package e2e
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 
 	"quartermaster.dev/e2e/cluster"
 	"quartermaster.dev/e2e/internal/build"
+	"quartermaster.dev/e2e/internal/harness"
 	"quartermaster.dev/e2e/release"
 )
 
@@ -22,23 +20,10 @@ var (
 	raced     bool // whether the server was built with the race detector
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if flag.Lookup("test.list").Value.String() != "" {
-		os.Exit(m.Run())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code, err := runTests(ctx, m)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Tests(m, runTests) }
 
 // runTests starts what the tests share, runs them, and stops it again, also when ctx ends first.
-func runTests(ctx context.Context, m *testing.M) (code int, err error) {
+func runTests(ctx context.Context, tests func() (int, error)) (code int, err error) {
 	if err := build.RaceDetector(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "NOTE: the server runs without the race detector:", err)
 	} else {
@@ -52,13 +37,5 @@ func runTests(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
-
-	done := make(chan int, 1)
-	go func() { done <- m.Run() }()
-	select {
-	case code = <-done:
-		return code, nil
-	case <-ctx.Done():
-		return 1, context.Cause(ctx)
-	}
+	return tests()
 }

@@ -24,29 +24,21 @@ import (
 	"time"
 
 	"quartermaster.dev/e2e/cluster"
+	"quartermaster.dev/e2e/internal/harness"
 	"quartermaster.dev/e2e/internal/load"
 	"quartermaster.dev/e2e/release"
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE)
 	if len(os.Args) == 2 && os.Args[1] == floorCommand {
+		signal.Ignore(syscall.SIGPIPE)
 		if err := serveFloor(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "error: floor:", err)
 			os.Exit(1)
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	harness.Main(run)
 }
 
 // options are the command line.
@@ -97,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	fmt.Fprintln(stderr, "starting etcd, kube-apiserver and Quartermaster")
 	plane, err := cluster.Start(ctx, cluster.Options{Out: stderr})
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
 	installed, err := release.Install(ctx, plane, release.Options{
@@ -105,17 +97,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		Out:    stderr,
 	})
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
 	if err := describe(stdout, plane); err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	b := &bench{options: o, plane: plane, installed: installed, recordings: recordings, stdout: stdout, stderr: stderr}
 	if o.soakTime > 0 {
-		return interrupted(ctx, b.soak(ctx))
+		return harness.Interrupted(ctx, b.soak(ctx))
 	}
-	return interrupted(ctx, b.compare(ctx))
+	return harness.Interrupted(ctx, b.compare(ctx))
 }
 
 // bench is what everything is measured with.
@@ -125,12 +117,4 @@ type bench struct {
 	installed      *release.Release
 	recordings     []*load.Recording
 	stdout, stderr io.Writer
-}
-
-// interrupted is err, or a plain word where the reason is that somebody has asked the program to end.
-func interrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return errors.New("interrupted; everything that was started has been ended")
-	}
-	return err
 }

@@ -16,27 +16,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"quartermaster.dev/e2e/cluster"
+	"quartermaster.dev/e2e/internal/harness"
 	"quartermaster.dev/e2e/release"
 )
 
-func main() {
-	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { harness.Main(run) }
 
 // options are the command line.
 type options struct {
@@ -76,12 +62,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	fmt.Fprintln(stderr, "starting etcd and kube-apiserver")
 	plane, err := cluster.Start(ctx, cluster.Options{Out: stderr})
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
 	w, err := newWorld(ctx, &o, plane, stderr)
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	fmt.Fprintln(stderr, "installing Quartermaster")
 	installed, err := release.Install(ctx, plane, release.Options{
@@ -89,10 +75,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		Out:    stderr,
 	})
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
-	return interrupted(ctx, measure(ctx, &o, w, installed, stdout, stderr))
+	return harness.Interrupted(ctx, measure(ctx, &o, w, installed, stdout, stderr))
 }
 
 // measure measures one thing after the other and prints what came out.
@@ -117,12 +103,4 @@ func measure(ctx context.Context, o *options, w *world, installed *release.Relea
 		}
 	}
 	return r.verdict()
-}
-
-// interrupted is err, or a plain word where the reason is that somebody has asked the program to end.
-func interrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return errors.New("interrupted; everything that was started has been ended")
-	}
-	return err
 }

@@ -3,12 +3,9 @@ package chart_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,29 +15,17 @@ import (
 
 	"quartermaster.dev/e2e/cluster"
 	"quartermaster.dev/e2e/internal/build"
+	"quartermaster.dev/e2e/internal/harness"
 )
 
 // plane is what all tests share: an API server that knows the resources of cert-manager and of the Prometheus Operator. It is
 // set before the first of them runs.
 var plane *cluster.Cluster
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if flag.Lookup("test.list").Value.String() != "" {
-		os.Exit(m.Run())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code, err := runTests(ctx, m)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Tests(m, runTests) }
 
 // runTests starts what the tests share, runs them, and stops it again, also when ctx ends first.
-func runTests(ctx context.Context, m *testing.M) (code int, err error) {
+func runTests(ctx context.Context, tests func() (int, error)) (code int, err error) {
 	if plane, err = cluster.Start(ctx, cluster.Options{Out: os.Stderr}); err != nil {
 		return 1, err
 	}
@@ -48,14 +33,7 @@ func runTests(ctx context.Context, m *testing.M) (code int, err error) {
 	if err := installResources(ctx); err != nil {
 		return 1, err
 	}
-	done := make(chan int, 1)
-	go func() { done <- m.Run() }()
-	select {
-	case code = <-done:
-		return code, nil
-	case <-ctx.Done():
-		return 1, context.Cause(ctx)
-	}
+	return tests()
 }
 
 // installResources makes the API server know the custom resources that the chart renders, and waits until it does.

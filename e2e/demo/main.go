@@ -16,27 +16,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"quartermaster.dev/e2e/cluster"
+	"quartermaster.dev/e2e/internal/harness"
 	"quartermaster.dev/e2e/release"
 )
 
-func main() {
-	// Piped into a reader that goes away, the demo would be killed at its next word, and leave its processes behind.
-	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
@@ -52,7 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	s.title("A Kubernetes API server")
 	plane, err := cluster.Start(ctx, cluster.Options{Out: stderr})
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
 	s.say("etcd and kube-apiserver run at %s, with nothing on them yet.", plane.Config.Host)
@@ -64,23 +50,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		Out:    stderr,
 	})
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
 	s.say("The webhook server runs at %s as %s/%s and may read ConfigMaps and write Events, nothing else.",
 		installed.URL, installed.Namespace, installed.ServiceAccount)
 
 	if err := play(ctx, s, plane, installed); err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	s.end()
 	return s.verdict()
-}
-
-// interrupted is err, or a plain word where the reason is that somebody has asked the demo to end.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return errors.New("interrupted; everything that was started has been ended")
-	}
-	return err
 }

@@ -8,11 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -24,6 +22,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"quartermaster.dev/e2e/internal/build"
+	"quartermaster.dev/e2e/internal/harness"
 )
 
 // What the tests are given, see e2e/up.
@@ -52,23 +51,10 @@ const (
 	reservedTaint = "gitlab-runner-jobs-dev-reserved"
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if flag.Lookup("test.list").Value.String() != "" {
-		os.Exit(m.Run())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code, err := runTests(ctx, m)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Tests(m, runTests) }
 
 // runTests runs the tests, and takes from the cluster what they have brought, also when ctx ends first.
-func runTests(ctx context.Context, m *testing.M) (code int, err error) {
+func runTests(ctx context.Context, tests func() (int, error)) (code int, err error) {
 	if root, err = build.Root(); err != nil {
 		return 1, err
 	}
@@ -87,14 +73,7 @@ func runTests(ctx context.Context, m *testing.M) (code int, err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, sweep()) }()
-	done := make(chan int, 1)
-	go func() { done <- m.Run() }()
-	select {
-	case code = <-done:
-		return code, nil
-	case <-ctx.Done():
-		return 1, context.Cause(ctx)
-	}
+	return tests()
 }
 
 // connect makes the administrator's client and looks at whether the cluster is one for these tests.

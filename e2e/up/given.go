@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"quartermaster.dev/e2e/internal/harness"
 )
 
 // sweepTime is what interrupted tests are given to take from the cluster what they have brought.
@@ -20,7 +22,7 @@ func testGiven(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	t, err := buildTools(ctx, true, out)
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	fmt.Fprintf(out, "Running the tests on the cluster of %s.\n", o.kubeconfig)
 	tests := exec.CommandContext(ctx, t.tests, t.args(o)...)
@@ -31,7 +33,7 @@ func testGiven(ctx context.Context, o options, out io.Writer) (err error) {
 	tests.Cancel = func() error { return tests.Process.Signal(syscall.SIGTERM) }
 	tests.WaitDelay = sweepTime
 	if err := tests.Run(); err != nil {
-		return interrupted(ctx, fmt.Errorf("the tests failed: %w", err))
+		return harness.Interrupted(ctx, fmt.Errorf("the tests failed: %w", err))
 	}
 	return nil
 }

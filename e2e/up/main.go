@@ -19,25 +19,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"quartermaster.dev/e2e/internal/harness"
 )
 
-func main() {
-	// Piped into a reader that goes away, this would be killed at its next word.
-	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if errors.Is(err, flag.ErrHelp) {
-		os.Exit(2)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { harness.Main(run) }
 
 // options are the flags.
 type options struct {
@@ -47,10 +33,10 @@ type options struct {
 	kubeconfig, image, jobImage, sshHost string
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out, stderr io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
-	flags.SetOutput(os.Stderr)
+	flags.SetOutput(stderr)
 	flags.StringVar(&o.run, "run", "", "run only the tests whose names match this regular expression")
 	flags.BoolVar(&o.keep, "keep", false, "leave the node up after the tests, until Ctrl-C")
 	flags.BoolVar(&o.play, "play", false, "run no tests, but leave the node up, until Ctrl-C")

@@ -12,6 +12,7 @@ import (
 
 	"quartermaster.dev/e2e/internal/build"
 	"quartermaster.dev/e2e/internal/guard"
+	"quartermaster.dev/e2e/internal/harness"
 	"quartermaster.dev/e2e/node"
 )
 
@@ -22,11 +23,11 @@ func testNode(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	t, err := buildTools(ctx, !o.play, out)
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	n, err := startNode(ctx, t, o.version, out)
 	if err != nil {
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	}
 	defer func() {
 		fmt.Fprintln(out, "Taking the node down.")
@@ -37,7 +38,7 @@ func testNode(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return interrupted(ctx, err)
+		return harness.Interrupted(ctx, err)
 	case o.play || o.keep:
 		explain(out, n, t)
 		<-ctx.Done()
@@ -106,12 +107,4 @@ Only this network reaches the API server, pods and Services: a shell in it is %[
 Logs of the components are in %[6]s/log. Pods can run the images %[7]s and %[8]s.
 
 `, n.Kubeconfig, n.Enter(), t.kubectl, t.helm, t.root, n.Dir, serverImage, jobImage)
-}
-
-// interrupted is err, or a plain word where the reason is that somebody has asked up to end.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return errors.New("interrupted; everything that was started has been ended")
-	}
-	return err
 }
