@@ -15,11 +15,12 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"quartermaster.dev/e2e/internal/load"
+	"quartermaster.dev/e2e/internal/pki"
 	"quartermaster.dev/policy"
 )
 
@@ -93,11 +94,11 @@ func listenFloor(patch []byte) (*http.Server, *constantWebhook, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	caBundle, key, err := load.Certificate()
+	pair, err := pki.New(24*time.Hour, "127.0.0.1")
 	if err != nil {
 		return nil, nil, err
 	}
-	certificate, err := tls.X509KeyPair(caBundle, key)
+	certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,7 +109,7 @@ func listenFloor(patch []byte) (*http.Server, *constantWebhook, error) {
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"},
 	}}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
-	return server, &constantWebhook{URL: "https://" + listener.Addr().String(), CABundle: caBundle, stop: server.Close}, nil
+	return server, &constantWebhook{URL: "https://" + listener.Addr().String(), CABundle: pair.Authority, stop: server.Close}, nil
 }
 
 // answer answers with the uid between two texts that never change.

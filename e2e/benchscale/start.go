@@ -18,6 +18,7 @@ import (
 	"quartermaster.dev/e2e/internal/build"
 	"quartermaster.dev/e2e/internal/load"
 	"quartermaster.dev/e2e/internal/output"
+	"quartermaster.dev/e2e/internal/pki"
 	"quartermaster.dev/e2e/release"
 )
 
@@ -42,7 +43,11 @@ func measureStart(ctx context.Context, o *options, w *world, installed *release.
 	if err := w.plane.WriteKubeconfig(account, filepath.Join(dir, "kubeconfig")); err != nil {
 		return err
 	}
-	if err := load.WriteCertificate(dir); err != nil {
+	pair, err := pki.New(24*time.Hour, "127.0.0.1")
+	if err != nil {
+		return err
+	}
+	if err := pair.Write(dir); err != nil {
 		return err
 	}
 	var ready, resident, later []float64

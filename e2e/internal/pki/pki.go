@@ -12,14 +12,18 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"net"
+	"os"
+	"path/filepath"
 	"time"
 )
 
 // A Pair is a serving certificate, its key and the authority that signed it, all PEM.
 type Pair struct{ Certificate, Key, Authority []byte }
 
-// New makes a pair, its authority included, that is valid from an hour ago for the duration from now.
-func New(duration time.Duration, dnsNames ...string) (*Pair, error) {
+// New makes a pair, its authority included, that is valid from an hour ago for the duration from now. Each host is a name or
+// an IP address.
+func New(duration time.Duration, hosts ...string) (*Pair, error) {
 	notBefore, notAfter := time.Now().Add(-time.Hour), time.Now().Add(duration)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
@@ -42,8 +46,15 @@ func New(duration time.Duration, dnsNames ...string) (*Pair, error) {
 		return nil, err
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: serial, DNSNames: dnsNames, NotBefore: notBefore, NotAfter: notAfter,
+		SerialNumber: serial, NotBefore: notBefore, NotAfter: notAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
+		} else {
+			leaf.DNSNames = append(leaf.DNSNames, host)
+		}
 	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, authority, key.Public(), authorityKey)
 	if err != nil {
@@ -58,6 +69,14 @@ func New(duration time.Duration, dnsNames ...string) (*Pair, error) {
 		Key:         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
 		Authority:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authorityDER}),
 	}, nil
+}
+
+// Write writes the certificate and its key to a folder, as tls.crt and tls.key.
+func (p *Pair) Write(dir string) error {
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "tls.crt"), p.Certificate, 0o600),
+		os.WriteFile(filepath.Join(dir, "tls.key"), p.Key, 0o600),
+	)
 }
 
 // Parse returns the certificates of a PEM file, which must be all that it holds.
