@@ -26,6 +26,20 @@ type Program struct {
 // Build compiles the program into bin/ and returns the binary's path. It always asks the go command, whose cache
 // makes that cheap when nothing has changed, so the binary is never older than the source.
 func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
+	name := path.Base(p.Package)
+	command := &goCommand{args: []string{"build", "-v"}}
+	if p.Race {
+		name += "-race"
+		command.race()
+	}
+	if p.Static {
+		command.static()
+	}
+	return intoBin(ctx, out, name, command, p.Package)
+}
+
+// intoBin has the command compile a package into bin/, under that name, and returns the binary's path.
+func intoBin(ctx context.Context, out io.Writer, name string, command *goCommand, pkg string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
@@ -35,21 +49,11 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 		return "", err
 	}
 	defer unlock()
-
-	name := path.Base(p.Package)
-	if p.Race {
-		name += "-race"
-	}
 	binary := filepath.Join(root, "bin", name)
 	temporary := binary + ".building"
 	defer os.Remove(temporary)
-	command := &goCommand{dir: root, args: []string{"build", "-v", "-o", temporary, p.Package}}
-	if p.Race {
-		command.race()
-	}
-	if p.Static {
-		command.static()
-	}
+	command.dir = root
+	command.args = append(command.args, "-o", temporary, pkg)
 	if err := command.tell(ctx, out, name); err != nil {
 		return "", err
 	}
