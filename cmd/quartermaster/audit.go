@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -50,34 +49,20 @@ Exit codes: 0 no finding of --severity or worse, 1 some, 2 broken input or usage
 			if err != nil {
 				return err
 			}
-			if output != "text" && output != "json" {
-				return inputErrorf("write -o text or -o json", "%q is no output format", output)
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			f, config, err := in.read(s)
 			if err != nil {
 				return err
 			}
-			return printAudit(s, f, config.Audit(), output == "json", least)
+			return printAudit(s, f, config.Audit(), output == outputJSON, least)
 		},
 	}
 	in.register(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	cmd.Flags().StringVar(&severity, "severity", "warning", "exit 1 on findings this severe or worse: error, warning or note")
-	for name, values := range map[string][]string{"output": {"text", "json"}, "severity": {"error", "warning", "note"}} {
-		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // a flag that is defined above
-		}
-	}
+	addOutputFlag(cmd, &output)
+	addSeverityFlag(cmd, &severity, policy.Warning, "exit 1 on findings this severe or worse: error, warning or note")
 	return cmd
-}
-
-func severityNamed(name string) (policy.Severity, error) {
-	for _, s := range []policy.Severity{policy.Error, policy.Warning, policy.Note} {
-		if s.String() == name {
-			return s, nil
-		}
-	}
-	return 0, inputErrorf("write error, warning or note", "%q is no severity", name)
 }
 
 // printAudit prints all findings, and fails if one is severe enough.
@@ -94,10 +79,7 @@ func printAudit(s streams, f file, found []migrate.Finding, asJSON bool, least p
 		})
 	}
 	if asJSON {
-		enc := json.NewEncoder(s.out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(findings); err != nil {
+		if err := s.writeJSON(findings); err != nil {
 			return err
 		}
 	} else {

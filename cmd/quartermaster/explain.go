@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/spf13/cobra"
 
 	"quartermaster.dev/cmd/internal/explain"
@@ -85,17 +83,14 @@ func newExplain(s streams) *cobra.Command {
 	flags.BoolVar(&o.fromCluster, "from-cluster", false, "read the policies in force, webhooks and Secrets from the cluster")
 	flags.StringVar(&o.livePod, "pod", "", "name of a pod of the cluster, in place of -f; with --from-cluster")
 	o.cluster.addFlags(flags, ", with --from-cluster")
-	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
-	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag is defined above
-	}
+	addOutputFlag(cmd, &o.output)
 	return cmd
 }
 
 // validate refuses flags that do not go together.
 func (o *explainOptions) validate(cmd *cobra.Command) error {
-	if o.output != "text" && o.output != "json" {
-		return inputErrorf("write -o text or -o json", "%q is no output format", o.output)
+	if err := checkOutput(o.output); err != nil {
+		return err
 	}
 	if o.fromCluster && len(o.policies) > 0 {
 		return inputErrorf("leave one of them out", "--policy and --from-cluster both say where the policies are")
@@ -161,11 +156,8 @@ func (o *explainOptions) inCluster(cmd *cobra.Command, s streams) (*explain.Inpu
 
 // print prints the report, and fails where it is a negative one.
 func (o *explainOptions) print(s streams, report *explain.Report) error {
-	if o.output == "json" {
-		enc := json.NewEncoder(s.out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(report); err != nil {
+	if o.output == outputJSON {
+		if err := s.writeJSON(report); err != nil {
 			return err
 		}
 	} else {

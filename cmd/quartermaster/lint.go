@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ type finding struct {
 	Document string `json:"document,omitempty"`
 	Path     string `json:"path,omitempty"`
 	Severity string `json:"severity"`
+	severity policy.Severity
 	Message  string `json:"message"`
 	Hint     string `json:"hint,omitempty"`
 }
@@ -34,9 +34,6 @@ type lintOptions struct {
 	// severity is the least that is printed.
 	severity string
 }
-
-// severities, the worst first.
-var severities = []string{policy.Error.String(), policy.Warning.String(), policy.Note.String()}
 
 func newLint(s streams) *cobra.Command {
 	var o lintOptions
@@ -72,23 +69,17 @@ Exit codes: 0 clean or only warnings, 1 errors, 2 broken input or usage.`,
 	flags.BoolVar(&o.fromCluster, "from-cluster", false, "check the policies in force in the cluster, in place of files")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "check all namespaces, with --from-cluster")
 	o.cluster.addFlags(flags, ", with --from-cluster")
-	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
-	flags.StringVar(&o.severity, "severity", policy.Note.String(), "least severity to print: error, warning or note; all are counted")
-	for flag, values := range map[string][]string{"output": {"text", "json"}, "severity": severities} {
-		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // a flag that is defined above
-		}
-	}
+	addOutputFlag(cmd, &o.output)
+	addSeverityFlag(cmd, &o.severity, policy.Note, "least severity to print: error, warning or note; all are counted")
 	return cmd
 }
 
 // validate refuses flags that do not go together.
 func (o *lintOptions) validate(cmd *cobra.Command, args []string) error {
+	if err := checkOutput(o.output); err != nil {
+		return err
+	}
 	switch {
-	case o.output != "text" && o.output != "json":
-		return inputErrorf("write -o text or -o json", "%q is no output format", o.output)
-	case !slices.Contains(severities, o.severity):
-		return inputErrorf("write error, warning or note", "%q is no severity", o.severity)
 	case o.fromCluster && len(args) > 0:
 		return inputErrorf("leave one of them out", "%s and --from-cluster both say where the policies are", strings.Join(args, ", "))
 	case !o.fromCluster && len(args) == 0:
@@ -108,8 +99,11 @@ func (o *lintOptions) run(cmd *cobra.Command, s streams, args []string) error {
 	if err := o.validate(cmd, args); err != nil {
 		return err
 	}
+	least, err := severityNamed(o.severity)
+	if err != nil {
+		return err
+	}
 	var policies *policies
-	var err error
 	if o.fromCluster {
 		policies, err = o.inCluster(cmd.Context(), s, cmd.Flags().Changed("system-namespace"))
 	} else {
@@ -118,13 +112,13 @@ func (o *lintOptions) run(cmd *cobra.Command, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	return policies.lint(s, o)
+	return policies.lint(s, o.output == outputJSON, least)
 }
 
-// lint prints all problems, and fails if any is an error.
-func (p *policies) lint(s streams, o *lintOptions) error {
+// lint prints the problems that are so severe, counts all, and fails if any is an error.
+func (p *policies) lint(s streams, asJSON bool, least policy.Severity) error {
 	findings := []finding{}
-	documents, errors, warnings := 0, 0, 0
+	counts, documents := map[policy.Severity]int{}, 0
 	system := policy.NewSystem(p.ofSystem()...)
 	conflicts := p.conflicts(system)
 	for i, f := range p.files {
@@ -132,36 +126,26 @@ func (p *policies) lint(s streams, o *lintOptions) error {
 			continue
 		}
 		found := f.findings(system, conflicts[i])
-		for i := range found {
-			found[i].Document, found[i].Message = p.plain(found[i].Document), p.plain(found[i].Message)
-			switch found[i].Severity {
-			case policy.Error.String():
-				errors++
-			case policy.Warning.String():
-				warnings++
-			}
-		}
-		for _, f := range found {
-			if slices.Index(severities, f.Severity) <= slices.Index(severities, o.severity) {
-				findings = append(findings, f)
+		for _, problem := range found {
+			problem.Document, problem.Message = p.plain(problem.Document), p.plain(problem.Message)
+			counts[problem.severity]++
+			if problem.severity <= least {
+				findings = append(findings, problem)
 			}
 		}
 		for _, cm := range f.all() {
 			documents += len(documentsIn(cm))
 		}
 	}
-	if o.output == "json" {
-		enc := json.NewEncoder(s.out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(findings); err != nil {
+	if asJSON {
+		if err := s.writeJSON(findings); err != nil {
 			return err
 		}
 	} else {
 		printFindings(s, findings)
-		fmt.Fprintf(s.out, "%s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"), plural(documents, "document"))
+		fmt.Fprintf(s.out, "%s, %s in %s\n", plural(counts[policy.Error], "error"), plural(counts[policy.Warning], "warning"), plural(documents, "document"))
 	}
-	if errors > 0 {
+	if counts[policy.Error] > 0 {
 		return errNegative
 	}
 	return nil
@@ -180,7 +164,7 @@ func (f *policyFile) findings(system *policy.System, conflicts []policy.Problem)
 			}
 			findings = append(findings, finding{
 				File: f.name, Line: line, Document: p.Document, Path: p.Path,
-				Severity: p.Severity.String(), Message: p.Message, Hint: p.Hint,
+				Severity: p.Severity.String(), severity: p.Severity, Message: p.Message, Hint: p.Hint,
 			})
 		}
 	}

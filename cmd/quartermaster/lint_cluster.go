@@ -20,11 +20,11 @@ func (o *lintOptions) inCluster(ctx context.Context, s streams, systemGiven bool
 		return nil, err
 	}
 	if !systemGiven {
-		registration, err := cluster.Registration(ctx, namespace)
+		system, err := cluster.SystemNamespace(ctx)
 		if err != nil {
 			return nil, readable(err)
 		}
-		if _, system := registration.Server(nil); system != "" {
+		if system != "" {
 			o.system = system
 		}
 	}

@@ -16,6 +16,17 @@ import (
 	"quartermaster.dev/policy"
 )
 
+// SystemNamespace is that of the registered server; empty where none is
+// registered, or the user may not know.
+func (c *Cluster) SystemNamespace(ctx context.Context) (string, error) {
+	webhooks, err := c.webhooks(ctx)
+	if err != nil && forbidden(err) == "" {
+		return "", err
+	}
+	_, namespace := (&Registration{Webhooks: webhooks}).Server(nil)
+	return namespace, nil
+}
+
 // Registration reads who is asked about the pods of a namespace. What the user
 // may not read is among its remarks; a namespace that is not there is an error.
 func (c *Cluster) Registration(ctx context.Context, namespace string) (*Registration, error) {
