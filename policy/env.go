@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -85,15 +86,14 @@ func (p *plan) addEnv(c *compiled, e *EnvVar) {
 		}
 		return
 	}
-	want := string(e.append(nil))
 	if other, before := p.env[e.Name]; before {
-		if other.value != want {
+		if !bytes.Equal(e.append(nil), other.append(nil)) {
 			p.refuse(c, "let only one of the two set it, or only one of the two policies match",
 				"the variable %s is set to something else by %s", e.Name, other.policy)
 		}
 		return
 	}
-	p.env[e.Name] = planned{want, c.origin}
+	p.env[e.Name] = plannedEnv{e, c.origin}
 	p.addTo(c, p.build, "env", "", levels(build.Env == nil), e)
 }
 

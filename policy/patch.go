@@ -22,7 +22,7 @@ func (as Additions) Patch() ([]byte, error) {
 	for _, a := range as {
 		switch {
 		case a.absent == 0:
-			p.ops = append(p.ops, operation{a.Parent + "/" + a.member(), a.Value})
+			p.ops = append(p.ops, operation{a.Parent, a.member(), a.Value})
 		case a.Key == "":
 			list := p.list(a.Parent)
 			*list = append(*list, a.Value)
@@ -31,9 +31,11 @@ func (as Additions) Patch() ([]byte, error) {
 		}
 	}
 	b := make([]byte, 0, 200*len(as))
+	var pointer []byte
 	for i, op := range p.ops {
 		b = append(b, "[,"[min(i, 1)])
-		b = append(appendText(member(append(member(append(b, '{'), "op"), `"add"`...), "path"), op.path), `,"value":`...)
+		pointer = op.appendPointer(pointer[:0])
+		b = append(appendText(member(append(member(append(b, '{'), "op"), `"add"`...), "path"), pointer), `,"value":`...)
 		b = append(marshalled(b, op.value), '}')
 	}
 	return append(b, ']'), nil
@@ -41,8 +43,17 @@ func (as Additions) Patch() ([]byte, error) {
 
 // operation is one operation of an RFC 6902 patch. All of them add.
 type operation struct {
-	path  string
-	value any
+	parent string
+	member string // or empty, where the parent itself is added
+	value  any
+}
+
+func (o *operation) appendPointer(b []byte) []byte {
+	b = append(b, o.parent...)
+	if o.member != "" {
+		b = append(append(b, '/'), o.member...)
+	}
+	return b
 }
 
 // patch is the operations so far, and the lists and mappings that they create.
@@ -58,7 +69,7 @@ func (p *patch) list(pointer string) *[]any {
 			p.lists = map[string]*[]any{}
 		}
 		p.lists[pointer] = new([]any)
-		p.ops = append(p.ops, operation{pointer, p.lists[pointer]})
+		p.ops = append(p.ops, operation{parent: pointer, value: p.lists[pointer]})
 	}
 	return p.lists[pointer]
 }
@@ -76,7 +87,7 @@ func (p *patch) mapping(pointer string, absent int) map[string]any {
 		parent, key := path.Split(pointer)
 		p.mapping(strings.TrimSuffix(parent, "/"), absent-1)[key] = m
 	} else {
-		p.ops = append(p.ops, operation{pointer, m})
+		p.ops = append(p.ops, operation{parent: pointer, value: m})
 	}
 	return m
 }
@@ -200,7 +211,7 @@ func unlessEmpty(b []byte, name, value string) []byte {
 
 // appendText appends a string as JSON. What is no UTF-8 in it is replaced, and that
 // is all the error says.
-func appendText(b []byte, value string) []byte {
+func appendText[T []byte | string](b []byte, value T) []byte {
 	b, _ = jsontext.AppendQuote(b, value)
 	return b
 }

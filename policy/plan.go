@@ -15,7 +15,7 @@ type plan struct {
 	podEnv       []podEnvVar     // of what build comes with, what the policy at hand asks for
 	mounts       map[int][]mount // by index of the container
 	volumes      map[string]bool
-	env          map[string]planned
+	env          map[string]plannedEnv
 	nodeSelector map[string]planned
 	tolerations  []plannedToleration
 	resources    map[string]plannedQuantity
@@ -24,11 +24,17 @@ type plan struct {
 // planned is a value that a policy asked for.
 type planned struct{ value, policy string }
 
+// plannedEnv is a variable that a policy asked for.
+type plannedEnv struct {
+	*EnvVar
+	policy string
+}
+
 func newPlan(req *Request, d *Decision) *plan {
 	p := &plan{
 		req: req, decision: d, build: -1,
 		mounts: map[int][]mount{}, volumes: map[string]bool{},
-		env: map[string]planned{}, nodeSelector: map[string]planned{}, resources: map[string]plannedQuantity{},
+		env: map[string]plannedEnv{}, nodeSelector: map[string]planned{}, resources: map[string]plannedQuantity{},
 	}
 	if i := req.Pod.containers(containerBuild); len(i) == 1 {
 		p.build = i[0]
@@ -107,9 +113,15 @@ func (p *plan) note(c *compiled, format string, args ...any) {
 	p.decision.note(c.origin, format, args...)
 }
 
+// additionsPlanned is how many a pod usually gets: two Secrets come to about ten.
+const additionsPlanned = 16
+
 // add plans an addition to a list (key is empty) or mapping, of whose pointer
 // the pod lacks as many levels as absent says.
 func (p *plan) add(c *compiled, parent, key string, absent int, value any) {
+	if p.additions == nil {
+		p.additions = make(Additions, 0, additionsPlanned)
+	}
 	p.additions = append(p.additions, Addition{Policy: c.origin, Parent: parent, Key: key, Value: value, absent: absent})
 }
 

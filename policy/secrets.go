@@ -84,15 +84,27 @@ func (p *plan) addMount(c *compiled, s *secret, volume *secretVolumeJSON, contai
 	})
 }
 
+// mountsPlanned is how many mounts a container usually gets.
+const mountsPlanned = 4
+
+// rooted is a path as the kubelet takes it, from the root.
+func rooted(name string) string {
+	if !path.IsAbs(name) {
+		name = "/" + name
+	}
+	return path.Clean(name)
+}
+
 // mountsOf are the mounts of a container, those planned included.
 func (p *plan) mountsOf(container int) []mount {
 	if mounts, ok := p.mounts[container]; ok {
 		return mounts
 	}
 	pod := p.req.Pod
-	var mounts []mount
-	for _, m := range pod.Spec.Containers[container].VolumeMounts {
-		have := mount{path: path.Clean("/" + m.MountPath), volume: m.Name, sub: m.SubPath, tree: m.ReadOnly}
+	there := pod.Spec.Containers[container].VolumeMounts
+	mounts := make([]mount, 0, len(there)+mountsPlanned)
+	for _, m := range there {
+		have := mount{path: rooted(m.MountPath), volume: m.Name, sub: m.SubPath, tree: m.ReadOnly}
 		if v := pod.volume(m.Name); v != nil {
 			have.tree, have.ours = have.tree || v.readOnlyTree(), v.isOurs()
 			if v.Secret != nil {

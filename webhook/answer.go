@@ -65,7 +65,9 @@ func (r *response) append(b []byte) []byte {
 		b = append(base64.StdEncoding.AppendEncode(append(b, `,"patch":"`...), r.Patch), '"')
 		b = appendText(append(b, `,"patchType":`...), r.PatchType)
 	}
-	for i, key := range slices.Sorted(maps.Keys(r.AuditAnnotations)) {
+	keys := slices.AppendSeq(make([]string, 0, len(r.AuditAnnotations)), maps.Keys(r.AuditAnnotations))
+	slices.Sort(keys)
+	for i, key := range keys {
 		b = append(b, [2]string{`,"auditAnnotations":{`, ","}[min(i, 1)]...)
 		b = appendText(append(appendText(b, key), ':'), r.AuditAnnotations[key])
 	}
