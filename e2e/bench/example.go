@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -67,4 +68,13 @@ func constantPatch(namespace, document string, recordings []*load.Recording) ([]
 		patch = operations
 	}
 	return patch, nil
+}
+
+// firstOperation is a patch of the first of the patch's operations alone.
+func firstOperation(patch []byte) ([]byte, error) {
+	var all []json.RawMessage
+	if err := json.Unmarshal(patch, &all); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all[:1])
 }

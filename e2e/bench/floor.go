@@ -24,17 +24,12 @@ import (
 	"quartermaster.dev/policy"
 )
 
-const (
-	pathPatch   = "/patch"
-	pathNoPatch = "/no-patch"
-)
-
-// floorCommand makes this program the constant webhook: `bench floor`. A webhook is a process of its own, and what a process
+// floorCommand makes this program a constant webhook: `bench floor`. A webhook is a process of its own, and what a process
 // that has done nothing for a while takes to come to itself is part of what a webhook costs.
 const floorCommand = "floor"
 
 // A constantWebhook does no work: it reads a review for nothing but its uid, and its answers are ready before they are
-// asked for. It is served as Quartermaster is, by net/http and TLS 1.3.
+// asked for. It is served as Quartermaster is, by net/http and TLS 1.3. Without a patch it lets every pod be as it is.
 type constantWebhook struct {
 	URL      string
 	CABundle []byte
@@ -102,10 +97,7 @@ func listenFloor(patch []byte) (*http.Server, *constantWebhook, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc(pathPatch, answer(`,"patchType":"JSONPatch","patch":"`+base64.StdEncoding.EncodeToString(patch)+`"`))
-	mux.HandleFunc(pathNoPatch, answer(""))
-	server := &http.Server{Handler: mux, TLSConfig: &tls.Config{
+	server := &http.Server{Handler: answer(patch), TLSConfig: &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"},
 	}}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
@@ -113,9 +105,12 @@ func listenFloor(patch []byte) (*http.Server, *constantWebhook, error) {
 }
 
 // answer answers with the uid between two texts that never change.
-func answer(patch string) http.HandlerFunc {
+func answer(patch []byte) http.HandlerFunc {
 	const before = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":true,"uid":"`
-	after := `"` + patch + `}}`
+	after := `"}}`
+	if len(patch) > 0 {
+		after = `","patchType":"JSONPatch","patch":"` + base64.StdEncoding.EncodeToString(patch) + after
+	}
 	key := []byte(`"uid":"`)
 	return func(out http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -136,15 +131,14 @@ func answer(patch string) http.HandlerFunc {
 }
 
 // configuration registers the webhook as Quartermaster's chart registers Quartermaster, for one namespace.
-func (w *constantWebhook) configuration(v *variant, path string) *admissionregistrationv1.MutatingWebhookConfiguration {
-	url := w.URL + path
+func (w *constantWebhook) configuration(v *variant) *admissionregistrationv1.MutatingWebhookConfiguration {
 	fail, ifNeeded, sideEffects := admissionregistrationv1.Fail, admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.SideEffectClassNone
 	timeout := int32(5)
 	return &admissionregistrationv1.MutatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: v.key},
 		Webhooks: []admissionregistrationv1.MutatingWebhook{{
 			Name:                    v.key + ".bench.example",
-			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: w.CABundle},
+			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: &w.URL, CABundle: w.CABundle},
 			Rules:                   []admissionregistrationv1.RuleWithOperations{createPods()},
 			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{variantLabel: v.key}},
 			ObjectSelector:          jobPods(),

@@ -19,23 +19,24 @@ func (b *bench) compare(ctx context.Context) error {
 	}
 	for _, r := range b.recordings {
 		fmt.Fprintf(b.stderr, "%s: warming up\n", r.Name)
-		if _, err := oneByOne(ctx, variants, r, max(b.requests/4, 1)); err != nil {
+		if _, err := b.oneByOne(ctx, variants, r, max(b.requests/4, 1)); err != nil {
 			return err
 		}
 		var rounds []round
 		for i := range b.rounds {
 			fmt.Fprintf(b.stderr, "%s: round %d of %d, one at a time\n", r.Name, i+1, b.rounds)
-			measured, err := oneByOne(ctx, variants, r, b.requests)
+			measured, err := b.oneByOne(ctx, variants, r, b.requests)
 			if err != nil {
 				return err
 			}
 			rounds = append(rounds, measured)
 		}
 		b.printLatency(variants, r, rounds)
+		b.judge(r, rounds)
 		rounds = nil
 		for i := range b.rounds {
 			fmt.Fprintf(b.stderr, "%s: round %d of %d, %d at a time\n", r.Name, i+1, b.rounds, b.creators)
-			measured, err := b.allAtOnce(ctx, variants, r, i)
+			measured, err := b.allAtOnce(ctx, variants, r)
 			if err != nil {
 				return err
 			}
@@ -44,7 +45,7 @@ func (b *bench) compare(ctx context.Context) error {
 		b.printThroughput(variants, r, rounds)
 	}
 	fmt.Fprintln(b.stdout, "\n* without the node selector, the toleration and the keys of the Secrets, which ApplyConfiguration must not set")
-	return nil
+	return b.bounds.Err()
 }
 
 // A round is what was measured of each variant.
@@ -59,14 +60,12 @@ func measured(durations []time.Duration) measurement {
 	return measurement{p50: load.Percentile(durations, 50), p90: load.Percentile(durations, 90), p99: load.Percentile(durations, 99)}
 }
 
-// oneByOne creates so many pods in each variant. They take turns with every request, and each time another one begins: what
-// one leaves behind, garbage above all, falls on each of the others alike.
-func oneByOne(ctx context.Context, variants []*variant, r *load.Recording, requests int) (round, error) {
+// oneByOne creates so many pods in each variant. They take turns with every request, in an order that is drawn each time: what
+// one leaves behind, garbage in the API server and code in its caches, falls on each of the others alike.
+func (b *bench) oneByOne(ctx context.Context, variants []*variant, r *load.Recording, requests int) (round, error) {
 	durations := make([][]time.Duration, len(variants))
-	for i := range requests {
-		for j := range variants {
-			// Forth and back in turn: each comes after its one neighbour as often as after the other.
-			at := (i + j*[]int{1, len(variants) - 1}[i%2]) % len(variants)
+	for range requests {
+		for _, at := range b.random.Perm(len(variants)) {
 			_, took, err := variants[at].creator.Create(ctx, r)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", variants[at].name, err)

@@ -17,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"strings"
@@ -49,6 +50,7 @@ type options struct {
 	concurrent int
 	pods       string
 	soakTime   time.Duration
+	seed       uint64
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -61,8 +63,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.concurrent, "concurrent", 320, "pods that they create in each namespace in a round")
 	flags.StringVar(&o.pods, "pods", "attach,attach-services,many-variables", "recorded pods to create")
 	flags.DurationVar(&o.soakTime, "soak", 0, "run only Quartermaster, for so long, at half of its saturation while policies change")
+	flags.Uint64Var(&o.seed, "seed", 0, "draws the order in which the namespaces take turns; 0 is another one each time")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
 	}
 	switch {
 	case flags.NArg() > 0:
@@ -100,10 +106,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return harness.Interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, installed.Stop()) }()
-	if err := describe(stdout, plane); err != nil {
+	machine, err := load.Machine(plane.Config)
+	if err != nil {
 		return harness.Interrupted(ctx, err)
 	}
+	fmt.Fprintf(stdout, "%s; seed %d\n", machine, o.seed)
 	b := &bench{options: o, plane: plane, installed: installed, recordings: recordings, stdout: stdout, stderr: stderr}
+	b.random = rand.New(rand.NewPCG(o.seed, 0))
 	if o.soakTime > 0 {
 		return harness.Interrupted(ctx, b.soak(ctx))
 	}
@@ -117,4 +126,6 @@ type bench struct {
 	installed      *release.Release
 	recordings     []*load.Recording
 	stdout, stderr io.Writer
+	random         *rand.Rand // of the order
+	bounds         load.Bounds
 }

@@ -10,14 +10,14 @@ import (
 	"quartermaster.dev/e2e/internal/load"
 )
 
-// allAtOnce creates so many pods in each variant, many at a time. The variants take turns in small blocks.
-func (b *bench) allAtOnce(ctx context.Context, variants []*variant, r *load.Recording, first int) (round, error) {
+// allAtOnce creates so many pods in each variant, many at a time. The variants take turns in small blocks, in
+// an order that is drawn each time.
+func (b *bench) allAtOnce(ctx context.Context, variants []*variant, r *load.Recording) (round, error) {
 	const blocks = 4
 	durations := make([][]time.Duration, len(variants))
 	busy := make([]time.Duration, len(variants))
-	for block := range blocks {
-		for j := range variants {
-			at := (first + block + j) % len(variants)
+	for range blocks {
+		for _, at := range b.random.Perm(len(variants)) {
 			begin := time.Now()
 			took, err := burst(ctx, variants[at].creator, []*load.Recording{r}, b.creators, max(b.concurrent/blocks, b.creators))
 			if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"quartermaster.dev/e2e/internal/load"
 )
@@ -35,6 +34,7 @@ const (
 	none = iota
 	floor
 	floorInside
+	oneOperation
 	noPatch
 	jsonPatch
 	applyConfiguration
@@ -46,6 +46,7 @@ func newVariants() []*variant {
 		none:               {name: "no webhook", key: "bench-none"},
 		floor:              {name: "constant patch (the floor)", key: "bench-floor", equips: "all"},
 		floorInside:        {name: "the same from the bench's own process", key: "bench-floor-inside", equips: "all"},
+		oneOperation:       {name: "constant patch of its first operation", key: "bench-one-operation", equips: "some"},
 		noPatch:            {name: "constant answer, no patch", key: "bench-no-patch"},
 		jsonPatch:          {name: "MutatingAdmissionPolicy, JSONPatch", key: "bench-map-json-patch", equips: "all"},
 		applyConfiguration: {name: "MutatingAdmissionPolicy, ApplyConfiguration *", key: "bench-map-apply", equips: "some"},
@@ -73,16 +74,8 @@ func (b *bench) setUp(ctx context.Context) (_ []*variant, stop func() error, err
 	if err != nil {
 		return nil, nil, err
 	}
-	constant, err := startFloor(context.WithoutCancel(ctx), patch)
+	stop, err = b.registerConstant(ctx, variants, patch)
 	if err != nil {
-		return nil, nil, err
-	}
-	_, inside, err := listenFloor(patch)
-	if err != nil {
-		return nil, constant.stop, err
-	}
-	stop = func() error { return errors.Join(constant.stop(), inside.stop()) }
-	if err := b.register(ctx, constant, inside, variants); err != nil {
 		return nil, stop, err
 	}
 	if err := b.registerPolicies(ctx, variants, patch); err != nil {
@@ -97,18 +90,38 @@ func (b *bench) setUp(ctx context.Context) (_ []*variant, stop func() error, err
 	return variants, stop, settle(ctx, variants, b.recordings)
 }
 
-// register makes the API server ask the constant webhooks.
-func (b *bench) register(ctx context.Context, constant, inside *constantWebhook, variants []*variant) error {
-	for _, configuration := range []client.Object{
-		constant.configuration(variants[floor], pathPatch),
-		inside.configuration(variants[floorInside], pathPatch),
-		constant.configuration(variants[noPatch], pathNoPatch),
-	} {
-		if err := b.plane.Client.Create(ctx, configuration); err != nil {
-			return err
+// registerConstant starts the webhooks that do no work, each a process as Quartermaster is, and makes the API server ask them.
+func (b *bench) registerConstant(ctx context.Context, variants []*variant, patch []byte) (stop func() error, err error) {
+	first, err := firstOperation(patch)
+	if err != nil {
+		return nil, err
+	}
+	var stops []func() error
+	stop = func() error {
+		var errs []error
+		for _, stop := range stops {
+			errs = append(errs, stop())
+		}
+		return errors.Join(errs...)
+	}
+	for i, patch := range map[int][]byte{floor: patch, floorInside: patch, oneOperation: first, noPatch: nil} {
+		start := startFloor
+		if i == floorInside {
+			start = func(_ context.Context, patch []byte) (*constantWebhook, error) {
+				_, w, err := listenFloor(patch)
+				return w, err
+			}
+		}
+		w, err := start(context.WithoutCancel(ctx), patch)
+		if err != nil {
+			return stop, err
+		}
+		stops = append(stops, w.stop)
+		if err := b.plane.Client.Create(ctx, w.configuration(variants[i])); err != nil {
+			return stop, err
 		}
 	}
-	return nil
+	return stop, nil
 }
 
 // registerPolicies makes the API server apply the MutatingAdmissionPolicies.

@@ -102,5 +102,5 @@ func measure(ctx context.Context, o *options, w *world, installed *release.Relea
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
-	return r.verdict()
+	return r.bounds.Err()
 }

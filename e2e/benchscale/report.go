@@ -3,10 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"runtime"
-	"strings"
-
-	"k8s.io/client-go/discovery"
 
 	"quartermaster.dev/e2e/internal/load"
 )
@@ -14,21 +10,16 @@ import (
 // report prints figures, and remembers which are beyond what they may be.
 type report struct {
 	out    io.Writer
-	beyond []string
+	bounds load.Bounds
 }
 
 // describe says what was measured, and on what.
 func (r *report) describe(w *world) error {
-	client, err := discovery.NewDiscoveryClientForConfig(w.plane.Config)
+	machine, err := load.Machine(w.plane.Config)
 	if err != nil {
 		return err
 	}
-	version, err := client.ServerVersion()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(r.out, "%s, %d cores, %s/%s, %s, Kubernetes %s\n", load.Processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version.GitVersion)
-	fmt.Fprintf(r.out, "%d policies in %d namespaces\n\n", w.policies, w.policies/2)
+	r.say("%s\n%d policies in %d namespaces\n", machine, w.policies, w.policies/2)
 	return nil
 }
 
@@ -41,11 +32,7 @@ func (r *report) line(what string, values []float64, format string, limit float6
 	}
 	bound := ""
 	if limit > 0 {
-		bound = fmt.Sprintf("at most "+format, limit)
-		if s.Median > limit {
-			bound += ": BEYOND"
-			r.beyond = append(r.beyond, what)
-		}
+		bound = r.bounds.Check(what, s.Median, limit, format)
 	}
 	fmt.Fprintf(r.out, "%-62s %-34s %s\n", what, figure, bound)
 }
@@ -56,12 +43,4 @@ func (r *report) say(format string, args ...any) { fmt.Fprintf(r.out, format+"\n
 func (r *report) memoryParts(pid int) {
 	r.say("of the resident memory of a server that is ready, %.1f MiB are its own and %.1f MiB are pages of its binary",
 		status(pid, "RssAnon"), status(pid, "RssFile"))
-}
-
-// verdict is an error when a bound does not hold.
-func (r *report) verdict() error {
-	if len(r.beyond) > 0 {
-		return fmt.Errorf("beyond the bound: %s", strings.Join(r.beyond, ", "))
-	}
-	return nil
 }

@@ -2,12 +2,31 @@ package load
 
 import (
 	"bufio"
+	"fmt"
 	"os"
+	"runtime"
 	"strings"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
 )
 
-// Processor is what Linux calls the machine's.
-func Processor() string {
+// Machine says in a line on what is measured.
+func Machine(config *rest.Config) (string, error) {
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return "", err
+	}
+	version, err := client.ServerVersion()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s, Kubernetes %s; client, API server, etcd and webhooks share them",
+		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version.GitVersion), nil
+}
+
+// processor is what Linux calls the machine's.
+func processor() string {
 	file, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return "unknown processor"
