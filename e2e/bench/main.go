@@ -58,7 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; figures are medians over the rounds")
-	flags.IntVar(&o.requests, "requests", 200, "pods created in each namespace in a round, one at a time")
+	flags.IntVar(&o.requests, "requests", 300, "pods created in each namespace in a round, one at a time")
 	flags.IntVar(&o.creators, "creators", 16, "how many create pods at the same time, for the throughput")
 	flags.IntVar(&o.concurrent, "concurrent", 320, "pods that they create in each namespace in a round")
 	flags.StringVar(&o.pods, "pods", "attach,attach-services,many-variables", "recorded pods to create")
