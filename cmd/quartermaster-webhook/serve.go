@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,9 +26,6 @@ import (
 // connections are drained.
 func serve(ctx context.Context, o *options, stderr io.Writer) error {
 	log := o.log.Start(stderr)
-	// Garbage may take a quarter of what is in use instead of as much again: what
-	// is in use is policies, there may be many, and answering makes little garbage.
-	debug.SetGCPercent(25)
 
 	config, err := process.Config(o.kubeconfig)
 	if err != nil {
