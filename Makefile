@@ -69,7 +69,6 @@ bench: ## Measure decisions, and pod creations against the cheapest webhook ther
 	$(BENCHSTAT) -filter '.name:Handler .unit:sec/op' -row /pod -col '/by@(valid quartermaster reference)' bin/bench.txt
 	$(BENCHSTAT) -filter '.name:Handler .unit:(B/op OR allocs/op) /by:(quartermaster OR reference)' -row /pod -col '/by@(quartermaster reference)' bin/bench.txt
 	$(BENCHSTAT) -filter '.name:(Decide OR DecodePod) .unit:(sec/op OR B/op OR allocs/op)' -row /pod -col .name bin/bench.txt
-	$(BENCHSTAT) -filter '.name:Decision .unit:sec/op' -col /policies bin/bench.txt
 	go run ./e2e/bench
 
 .PHONY: bench-soak

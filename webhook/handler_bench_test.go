@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -115,31 +114,4 @@ func samePod(b *testing.B, c *policytest.Case, one, other []byte) {
 	if diff := cmp.Diff(pods[0], pods[1]); diff != "" {
 		b.Fatalf("the reference injects something else:\n%s", diff)
 	}
-}
-
-// BenchmarkDecision measures deciding beside other policies: of the same
-// handler with one policy and with 10,000 in 5,000 namespaces.
-func BenchmarkDecision(b *testing.B) {
-	for name, c := range policytest.Recordings(b) {
-		if name != "attach" {
-			continue
-		}
-		for _, others := range []int{0, 5000} {
-			crowded := crowdedHandler(c, others)
-			b.Run(fmt.Sprintf("policies=%d", 1+2*others), func(b *testing.B) { serve(b, crowded, c.Review) })
-		}
-	}
-}
-
-// crowdedHandler knows two policies more in each of so many other namespaces.
-func crowdedHandler(c *policytest.Case, others int) http.Handler {
-	handler := benchmarkedHandler(c).(*Handler)
-	for i := range others {
-		for _, name := range []string{"a", "b"} {
-			handler.Policies.(*Store).Put(policy.ConfigMap{
-				Namespace: fmt.Sprintf("other-%d", i), Name: name, Data: c.ConfigMaps[0].Data,
-			})
-		}
-	}
-	return handler
 }

@@ -16,7 +16,7 @@ var controlPlane = toolset{
 	module: "controlplane",
 	folder: "controlplane",
 	what:   "kube-apiserver %s and etcd %s",
-	cost:   "3 to 5 minutes",
+	cost:   "5 to 10 minutes",
 	pins:   []string{kubernetes, "go.etcd.io/etcd/server/v3"},
 	programs: []program{
 		{name: "etcd", pkg: "go.etcd.io/etcd/server", version: "v3"},

@@ -25,7 +25,7 @@ type toolset struct {
 	module   string    // the nested module's folder, below e2e/
 	folder   string    // of the finished binaries, below bin/
 	what     string    // what is built, a %s in it for the version of each of pins
-	cost     string    // how long that takes the first time: "3 to 5 minutes"
+	cost     string    // how long that takes the first time: "5 to 10 minutes"
 	pins     []string  // the modules that the nested go.mod must require at a version
 	programs []program // what is built
 	tags     string    // build tags, "" for none
