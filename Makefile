@@ -63,7 +63,7 @@ bench: SHELL = /bin/bash
 bench: .SHELLFLAGS = -o pipefail -c
 
 .PHONY: bench
-bench: ## Measure decisions, and pod creations against the cheapest webhook there can be (half an hour)
+bench: ## Measure decisions, and pod creations against the cheapest webhook there can be (twenty minutes)
 	@go run ./e2e/prepare ./cmd/quartermaster-webhook
 	go test ./policy ./webhook -run '^$$' -bench . -benchtime 300ms -count 6 | tee bin/bench.txt
 	$(BENCHSTAT) -filter '.name:Handler .unit:sec/op' -row /pod -col '/by@(valid quartermaster reference)' bin/bench.txt
