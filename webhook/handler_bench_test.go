@@ -12,7 +12,6 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/google/go-cmp/cmp"
 
-	"quartermaster.dev/policy"
 	"quartermaster.dev/policy/policytest"
 )
 
