@@ -87,7 +87,7 @@ func (p *plan) addEnv(c *compiled, e *EnvVar) {
 		return
 	}
 	if other, before := p.env[e.Name]; before {
-		if !bytes.Equal(e.append(nil), other.append(nil)) {
+		if !e.equal(other.variable) {
 			p.refuse(c, "let only one of the two set it, or only one of the two policies match",
 				"the variable %s is set to something else by %s", e.Name, other.policy)
 		}
@@ -96,6 +96,9 @@ func (p *plan) addEnv(c *compiled, e *EnvVar) {
 	p.env[e.Name] = plannedEnv{e, c.origin}
 	p.addTo(c, p.build, "env", "", levels(build.Env == nil), e)
 }
+
+// equal tells whether two policies set the variable to the same.
+func (e *EnvVar) equal(other *EnvVar) bool { return bytes.Equal(e.append(nil), other.append(nil)) }
 
 // asksFor tells whether the policy asks for a variable of build: it sets it, or
 // the variable would override a preset's files.

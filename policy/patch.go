@@ -44,14 +44,14 @@ func (as Additions) Patch() ([]byte, error) {
 // operation is one operation of an RFC 6902 patch. All of them add.
 type operation struct {
 	parent string
-	member string // or empty, where the parent itself is added
+	token  string // what the pointer ends with, or empty where it is the parent that is added
 	value  any
 }
 
 func (o *operation) appendPointer(b []byte) []byte {
 	b = append(b, o.parent...)
-	if o.member != "" {
-		b = append(append(b, '/'), o.member...)
+	if o.token != "" {
+		b = append(append(b, '/'), o.token...)
 	}
 	return b
 }

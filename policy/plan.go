@@ -26,8 +26,8 @@ type planned struct{ value, policy string }
 
 // plannedEnv is a variable that a policy asked for.
 type plannedEnv struct {
-	*EnvVar
-	policy string
+	variable *EnvVar
+	policy   string
 }
 
 func newPlan(req *Request, d *Decision) *plan {
@@ -113,14 +113,15 @@ func (p *plan) note(c *compiled, format string, args ...any) {
 	p.decision.note(c.origin, format, args...)
 }
 
-// additionsPlanned is how many a pod usually gets: two Secrets come to about ten.
-const additionsPlanned = 16
+// usualAdditions is room for what a pod usually gets, two Secrets and its place,
+// so that the list need not grow.
+const usualAdditions = 16
 
 // add plans an addition to a list (key is empty) or mapping, of whose pointer
 // the pod lacks as many levels as absent says.
 func (p *plan) add(c *compiled, parent, key string, absent int, value any) {
 	if p.additions == nil {
-		p.additions = make(Additions, 0, additionsPlanned)
+		p.additions = make(Additions, 0, usualAdditions)
 	}
 	p.additions = append(p.additions, Addition{Policy: c.origin, Parent: parent, Key: key, Value: value, absent: absent})
 }

@@ -84,16 +84,9 @@ func (p *plan) addMount(c *compiled, s *secret, volume *secretVolumeJSON, contai
 	})
 }
 
-// mountsPlanned is how many mounts a container usually gets.
-const mountsPlanned = 4
-
-// rooted is a path as the kubelet takes it, from the root.
-func rooted(name string) string {
-	if !path.IsAbs(name) {
-		name = "/" + name
-	}
-	return path.Clean(name)
-}
+// usualMounts is room for what a container usually gets, so that the list need
+// not grow.
+const usualMounts = 4
 
 // mountsOf are the mounts of a container, those planned included.
 func (p *plan) mountsOf(container int) []mount {
@@ -102,7 +95,7 @@ func (p *plan) mountsOf(container int) []mount {
 	}
 	pod := p.req.Pod
 	there := pod.Spec.Containers[container].VolumeMounts
-	mounts := make([]mount, 0, len(there)+mountsPlanned)
+	mounts := make([]mount, 0, len(there)+usualMounts)
 	for _, m := range there {
 		have := mount{path: rooted(m.MountPath), volume: m.Name, sub: m.SubPath, tree: m.ReadOnly}
 		if v := pod.volume(m.Name); v != nil {
@@ -118,6 +111,15 @@ func (p *plan) mountsOf(container int) []mount {
 	}
 	p.mounts[container] = mounts
 	return mounts
+}
+
+// rooted is a path as the kubelet takes it, from the root; one that is so
+// already, as most are, is not copied.
+func rooted(name string) string {
+	if !path.IsAbs(name) {
+		name = "/" + name
+	}
+	return path.Clean(name)
 }
 
 // collide holds the secret against the mounts of a container. It returns the

@@ -85,6 +85,7 @@ func brief(msg string) string {
 // sorted iterates over a map in the order of its keys.
 func sorted[V any](m map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
+		// Not slices.Sorted, whose list grows as it goes.
 		keys := slices.AppendSeq(make([]string, 0, len(m)), maps.Keys(m))
 		slices.Sort(keys)
 		for _, key := range keys {

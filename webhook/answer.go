@@ -65,6 +65,7 @@ func (r *response) append(b []byte) []byte {
 		b = append(base64.StdEncoding.AppendEncode(append(b, `,"patch":"`...), r.Patch), '"')
 		b = appendText(append(b, `,"patchType":`...), r.PatchType)
 	}
+	// Not slices.Sorted, whose list grows as it goes.
 	keys := slices.AppendSeq(make([]string, 0, len(r.AuditAnnotations)), maps.Keys(r.AuditAnnotations))
 	slices.Sort(keys)
 	for i, key := range keys {

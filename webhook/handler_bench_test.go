@@ -23,8 +23,8 @@ import (
 //     the same, where anything is injected,
 //   - by=valid is the floor: one json.Valid over the same bytes.
 //
-// They alternate for each pod, so that their ratio can be trusted where the
-// machine cannot.
+// They come after each other for each pod, so that their ratio can be trusted
+// where the machine cannot.
 func BenchmarkHandler(b *testing.B) {
 	for name, c := range policytest.Recordings(b) {
 		ours := benchmarkedHandler(c)

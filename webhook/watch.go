@@ -19,8 +19,8 @@ import (
 // How much garbage there may be, in percent of what is in use. What is in use
 // is policies, of which there may be many, and answering makes little garbage.
 // Compiling makes a lot of it: with the lower percentage from the start, a
-// replica with many policies would take half as long again until it is ready;
-// with the usual 100 it would keep some more memory, in gaps between them.
+// replica with many policies would be ready later; with the usual 100 it would
+// keep more memory, in gaps between them. `make bench-scale` measures both.
 const (
 	startingGCPercent = 75
 	servingGCPercent  = 25
@@ -31,7 +31,8 @@ const (
 //
 // It is a reflector and no informer: an informer would keep a copy of each
 // ConfigMap beside what is compiled from it. Here a ConfigMap is compiled as
-// soon as it is decoded, and nothing else of it is kept.
+// soon as it is decoded, and nothing else of it is kept. How often the process
+// collects garbage is set here too, in place of GOGC.
 func Watch(ctx context.Context, client toolscache.Getter, store *Store, reporter *Reporter) {
 	debug.SetGCPercent(startingGCPercent)
 	labelled := func(o *metav1.ListOptions) { o.LabelSelector = policy.LabelPolicy + "=true" }
