@@ -1,6 +1,5 @@
 # Pinned tools. Everything else is pinned in go.mod and e2e/controlplane/go.mod.
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-
 BENCHSTAT     = go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -58,14 +57,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 	go test ./policy -run '^$$' -fuzz '^FuzzRefusalText$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 	go test ./webhook -run '^$$' -fuzz '^FuzzDecodeReview$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 
-# A benchmark that fails must not be hidden by what reads its output.
-bench: SHELL = /bin/bash
-bench: .SHELLFLAGS = -o pipefail -c
-
 .PHONY: bench
 bench: ## Measure decisions, and pod creations against the cheapest webhook there can be (twenty minutes)
 	@go run ./e2e/prepare ./cmd/quartermaster-webhook
-	go test ./policy ./webhook -run '^$$' -bench . -benchtime 300ms -count 6 | tee bin/bench.txt
+	go test ./policy ./webhook -run '^$$' -bench . -benchtime 300ms -count 6 >bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	$(BENCHSTAT) -filter '.name:Handler .unit:sec/op' -row /pod -col '/by@(valid quartermaster reference)' bin/bench.txt
 	$(BENCHSTAT) -filter '.name:Handler .unit:(B/op OR allocs/op) /by:(quartermaster OR reference)' -row /pod -col '/by@(quartermaster reference)' bin/bench.txt
 	$(BENCHSTAT) -filter '.name:(Decide OR DecodePod) .unit:(sec/op OR B/op OR allocs/op)' -row /pod -col .name bin/bench.txt
