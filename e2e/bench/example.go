@@ -62,6 +62,9 @@ func constantPatch(namespace, document string, recordings []*load.Recording) ([]
 		if err != nil {
 			return nil, err
 		}
+		if operations == nil {
+			return nil, fmt.Errorf("pod %s has all of it already", r.Name)
+		}
 		if patch != nil && !bytes.Equal(patch, operations) {
 			return nil, errors.New("the pods need different patches; choose some that do not with -pods")
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
@@ -38,12 +37,12 @@ type constantWebhook struct {
 }
 
 // startFloor starts a constant webhook as a child process.
-func startFloor(ctx context.Context, patch []byte) (*constantWebhook, error) {
+func startFloor(patch []byte) (*constantWebhook, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, floorCommand)
+	cmd := exec.Command(self, floorCommand)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is for its parent to pass on
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -72,7 +71,7 @@ func serveFloor(in io.Reader, out io.Writer) error {
 	if err := input.Decode(&patch); err != nil {
 		return err
 	}
-	server, w, err := listenFloor(patch)
+	w, err := listenFloor(patch)
 	if err != nil {
 		return err
 	}
@@ -80,28 +79,28 @@ func serveFloor(in io.Reader, out io.Writer) error {
 		return err
 	}
 	_ = input.Decode(&patch) // returns when the input ends
-	return server.Close()
+	return w.stop()
 }
 
 // listenFloor serves a constant webhook from this process.
-func listenFloor(patch []byte) (*http.Server, *constantWebhook, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
+func listenFloor(patch []byte) (*constantWebhook, error) {
 	pair, err := pki.New(24*time.Hour, "127.0.0.1")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	certificate, err := tls.X509KeyPair(pair.Certificate, pair.Key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
 	server := &http.Server{Handler: answer(patch), TLSConfig: &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"},
 	}}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
-	return server, &constantWebhook{URL: "https://" + listener.Addr().String(), CABundle: pair.Authority, stop: server.Close}, nil
+	return &constantWebhook{URL: "https://" + listener.Addr().String(), CABundle: pair.Authority, stop: server.Close}, nil
 }
 
 // answer answers with the uid between two texts that never change.

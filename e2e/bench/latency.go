@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,14 +10,17 @@ import (
 )
 
 // compare measures the variants and prints one table for each pod, and one for its throughput.
-func (b *bench) compare(ctx context.Context) error {
-	variants, stop, err := b.setUp(ctx)
-	if stop != nil {
-		defer func() { _ = stop() }()
-	}
+func (b *bench) compare(ctx context.Context) (err error) {
+	defer func() {
+		for _, stop := range b.stops {
+			err = errors.Join(err, stop())
+		}
+	}()
+	variants, err := b.setUp(ctx)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(b.stdout, "order drawn with -seed %d\n", b.seed)
 	for _, r := range b.recordings {
 		fmt.Fprintf(b.stderr, "%s: warming up\n", r.Name)
 		if _, err := b.oneByOne(ctx, variants, r, max(b.requests/4, 1)); err != nil {
@@ -32,7 +36,7 @@ func (b *bench) compare(ctx context.Context) error {
 			rounds = append(rounds, measured)
 		}
 		b.printLatency(variants, r, rounds)
-		b.judge(r, rounds)
+		b.checkBound(r, rounds)
 		rounds = nil
 		for i := range b.rounds {
 			fmt.Fprintf(b.stderr, "%s: round %d of %d, %d at a time\n", r.Name, i+1, b.rounds, b.creators)
@@ -61,7 +65,7 @@ func measured(durations []time.Duration) measurement {
 }
 
 // oneByOne creates so many pods in each variant. They take turns with every request, in an order that is drawn each time: what
-// one leaves behind, garbage in the API server and code in its caches, falls on each of the others alike.
+// one leaves behind, garbage in the API server and other code in the processor's caches, falls on each of the others alike.
 func (b *bench) oneByOne(ctx context.Context, variants []*variant, r *load.Recording, requests int) (round, error) {
 	durations := make([][]time.Duration, len(variants))
 	for range requests {

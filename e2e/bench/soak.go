@@ -76,6 +76,7 @@ func (b *bench) soak(ctx context.Context) error {
 	}
 	traffic.running.Go(func() { traffic.change(b.plane, document) })
 	samples, err := traffic.observe(b.installed, b.stdout)
+	cancel() // also when it was an error that ended it
 	traffic.running.Wait()
 	if err := errors.Join(err, traffic.failure()); err != nil {
 		return err

@@ -55,73 +55,68 @@ func newVariants() []*variant {
 }
 
 // setUp makes the variants' namespaces and all that acts in them, and returns when it does act.
-func (b *bench) setUp(ctx context.Context) (_ []*variant, stop func() error, err error) {
+func (b *bench) setUp(ctx context.Context) ([]*variant, error) {
 	variants := newVariants()
 	for i, v := range variants {
 		labels := map[string]string{variantLabel: v.key}
 		if i != quartermaster {
 			labels[injectLabel] = "disabled"
 		}
+		var err error
 		if v.creator, err = load.NewCreator(ctx, b.plane, v.key, labels); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	document, err := examplePolicy()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	patch, err := constantPatch(variants[quartermaster].key, document, b.recordings)
 	if err != nil {
-		return nil, nil, err
-	}
-	stop, err = b.registerConstant(ctx, variants, patch)
-	if err != nil {
-		return nil, stop, err
-	}
-	if err := b.registerPolicies(ctx, variants, patch); err != nil {
-		return nil, stop, err
-	}
-	if err := b.plane.Client.Create(ctx, policyMap(variants[quartermaster].key, document)); err != nil {
-		return nil, stop, err
-	}
-	if err := b.installed.Settle(ctx); err != nil {
-		return nil, stop, err
-	}
-	return variants, stop, settle(ctx, variants, b.recordings)
-}
-
-// registerConstant starts the webhooks that do no work, each a process as Quartermaster is, and makes the API server ask them.
-func (b *bench) registerConstant(ctx context.Context, variants []*variant, patch []byte) (stop func() error, err error) {
-	first, err := firstOperation(patch)
-	if err != nil {
 		return nil, err
 	}
-	var stops []func() error
-	stop = func() error {
-		var errs []error
-		for _, stop := range stops {
-			errs = append(errs, stop())
-		}
-		return errors.Join(errs...)
+	if err := b.registerConstant(ctx, variants, patch); err != nil {
+		return nil, err
 	}
-	for i, patch := range map[int][]byte{floor: patch, floorInside: patch, oneOperation: first, noPatch: nil} {
-		start := startFloor
-		if i == floorInside {
-			start = func(_ context.Context, patch []byte) (*constantWebhook, error) {
-				_, w, err := listenFloor(patch)
-				return w, err
-			}
-		}
-		w, err := start(context.WithoutCancel(ctx), patch)
+	if err := b.registerPolicies(ctx, variants, patch); err != nil {
+		return nil, err
+	}
+	if err := b.plane.Client.Create(ctx, policyMap(variants[quartermaster].key, document)); err != nil {
+		return nil, err
+	}
+	if err := b.installed.Settle(ctx); err != nil {
+		return nil, err
+	}
+	return variants, settle(ctx, variants, b.recordings)
+}
+
+// registerConstant starts the webhooks that do no work, each but floorInside a process as Quartermaster is, and makes the API
+// server ask them.
+func (b *bench) registerConstant(ctx context.Context, variants []*variant, patch []byte) error {
+	first, err := firstOperation(patch)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		variant int
+		start   func(patch []byte) (*constantWebhook, error)
+		patch   []byte
+	}{
+		{floor, startFloor, patch},
+		{floorInside, listenFloor, patch},
+		{oneOperation, startFloor, first},
+		{noPatch, startFloor, nil},
+	} {
+		w, err := c.start(c.patch)
 		if err != nil {
-			return stop, err
+			return err
 		}
-		stops = append(stops, w.stop)
-		if err := b.plane.Client.Create(ctx, w.configuration(variants[i])); err != nil {
-			return stop, err
+		b.stops = append(b.stops, w.stop)
+		if err := b.plane.Client.Create(ctx, w.configuration(variants[c.variant])); err != nil {
+			return err
 		}
 	}
-	return stop, nil
+	return nil
 }
 
 // registerPolicies makes the API server apply the MutatingAdmissionPolicies.

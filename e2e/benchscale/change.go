@@ -65,22 +65,25 @@ func measureBurst(ctx context.Context, o *options, w *world, installed *release.
 		return err
 	}
 	var changed atomic.Int64
-	changing, done := context.WithCancel(ctx)
-	defer done()
+	changing, done := context.WithCancelCause(ctx)
+	defer done(nil)
 	failed := make(chan error, 1)
 	begin := time.Now()
 	go func() {
-		defer done()
-		failed <- parallel(ctx, o.writers, o.burst, func(ctx context.Context, i int) error {
+		defer done(nil)
+		failed <- parallel(changing, o.writers, o.burst, func(ctx context.Context, i int) error {
 			defer changed.Add(1)
 			return w.plane.Client.Update(ctx, configMaps(o.namespaces-1-i, 1)[0])
 		})
 	}()
 	during, err := w.create(ctx, changing)
 	if err != nil {
-		return err
+		done(err) // which is then what the writers say, too
 	}
 	if err := <-failed; err != nil {
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	burst := time.Since(begin)
@@ -98,7 +101,7 @@ func measureBurst(ctx context.Context, o *options, w *world, installed *release.
 		if i == 1 {
 			limit = 3
 		}
-		r.line("ratio", []float64{busy / quiet}, "%.2f", limit)
+		r.line("ratio of the p99 during the burst to the quiet one", []float64{busy / quiet}, "%.2f", limit)
 	}
 	return nil
 }

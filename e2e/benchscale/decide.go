@@ -48,7 +48,7 @@ func measureDeciding(ctx context.Context, o *options, w *world, _ *release.Relea
 	// The first round filled caches and pools.
 	r.line("deciding with a single policy", times[0][1:], "%.1f µs", 0)
 	r.line(fmt.Sprintf("deciding with %d", w.policies), times[1][1:], "%.1f µs", 0)
-	r.line("ratio", ratios[1:], "%.2f", 1.2)
+	r.line("ratio of deciding with all to deciding with one", ratios[1:], "%.2f", 1.2)
 	return nil
 }
 

@@ -8,10 +8,11 @@ import (
 // Bounds remember which figures are beyond what they may be.
 type Bounds struct{ beyond []string }
 
-// Check tells in words what a figure may be at most, and whether it is beyond that. The format is one for a float64.
+// Check returns a figure's bound in words, and remembers the figure if it is beyond. What was not measured (not a number, or nothing)
+// is beyond every bound. The format is one for a float64.
 func (b *Bounds) Check(what string, figure, most float64, format string) string {
 	verdict := fmt.Sprintf("at most "+format, most)
-	if figure > most {
+	if !(figure > 0 && figure <= most) {
 		verdict += ": BEYOND"
 		b.beyond = append(b.beyond, what)
 	}

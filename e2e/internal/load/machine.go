@@ -25,7 +25,7 @@ func Machine(config *rest.Config) (string, error) {
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version.GitVersion), nil
 }
 
-// processor is what Linux calls the machine's.
+// processor is the model name in /proc/cpuinfo.
 func processor() string {
 	file, err := os.Open("/proc/cpuinfo")
 	if err != nil {
