@@ -60,6 +60,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 .PHONY: bench
 bench: ## Measure decisions, and pod creations against the cheapest webhook there can be (twenty minutes)
 	@go run ./e2e/prepare ./cmd/quartermaster-webhook
+	@echo "Deciding, and the handler, on each recorded pod: two minutes, and a table at the end" >&2
 	go test ./policy ./webhook -run '^$$' -bench . -benchtime 300ms -count 6 >bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	$(BENCHSTAT) -filter '.name:Handler .unit:sec/op' -row /pod -col '/by@(valid quartermaster reference)' bin/bench.txt
 	$(BENCHSTAT) -filter '.name:Handler .unit:(B/op OR allocs/op) /by:(quartermaster OR reference)' -row /pod -col '/by@(quartermaster reference)' bin/bench.txt

@@ -4,8 +4,8 @@
 //
 // Recorded job pods are created, as dry runs, in namespaces that differ in who changes the pods there: nobody, a webhook that
 // does no work, a MutatingAdmissionPolicy, or Quartermaster. Requests to all of them take turns, so that whatever else the
-// machine does falls on all alike, and what counts is the ratio to the webhook that does no work. It ends with a code other than 0 when a bound of the design
-// does not hold.
+// machine does falls on all alike, and what counts is the ratio to the webhook that does no work. It ends with a code other
+// than 0 when a bound of the design does not hold.
 // With -soak it runs Quartermaster alone at half of its saturation and looks for growth.
 //
 // Reading order: run (below), who takes part (variants.go, example.go, floor.go, mapolicy.go), what is measured (latency.go,
