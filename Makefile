@@ -50,6 +50,7 @@ e2e: ## Install the chart on a real node and run jobs there (root, Debian), or w
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s)
+	go test ./policy/jsonscan -run '^$$' -fuzz '^FuzzScanner$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 	go test ./policy -run '^$$' -fuzz '^FuzzCompile$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 	go test ./policy -run '^$$' -fuzz '^FuzzDecodePod$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
 	go test ./policy -run '^$$' -fuzz '^FuzzReadManifest$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 10x
