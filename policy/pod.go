@@ -33,8 +33,6 @@ type Metadata struct {
 	Name        string            `json:"name,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// ManagedFields are half of a pod that the API server sends.
-	ManagedFields Skipped `json:"managedFields,omitzero"`
 }
 
 // PodSpec is the part of a pod's spec that a decision reads.

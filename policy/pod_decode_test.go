@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,7 +16,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/api/resource"
 	kubejson "sigs.k8s.io/json"
+
+	"quartermaster.dev/policy/jsonscan"
 )
 
 // UnmarshalJSON lets the decoder of Kubernetes, which tests compare with, keep
@@ -27,9 +31,6 @@ func (e *Env) UnmarshalJSON(data []byte) error {
 	}
 	return json.Unmarshal(data, new([]any))
 }
-
-// UnmarshalJSON lets the decoder of Kubernetes pass over the value.
-func (*Skipped) UnmarshalJSON([]byte) error { return nil }
 
 // recordedPods are the pods of all recorded reviews.
 func recordedPods(t testing.TB) [][]byte {
@@ -117,7 +118,7 @@ func checkFind(t *testing.T, env Env) {
 		if json.Unmarshal(entry, &members) != nil || json.Unmarshal(members["name"], &name) != nil || name == nil {
 			continue
 		}
-		last[*name] = podEnvVar{*name, notNull(jsontext.Value(members["value"])), notNull(jsontext.Value(members["valueFrom"]))}
+		last[*name] = podEnvVar{*name, notNull(jsonscan.Value(members["value"])), notNull(jsonscan.Value(members["valueFrom"]))}
 		if !slices.Contains(names, *name) {
 			names = append(names, *name)
 		}
@@ -144,6 +145,47 @@ func TestPodsAreDecodedAsKubernetesDoes(t *testing.T) {
 	}
 	for _, object := range oddPods {
 		t.Run(fmt.Sprintf("%.60s", object), func(t *testing.T) { checkDecoding(t, []byte(object)) })
+	}
+}
+
+// everyField is a pod that has something in each field of [Pod].
+const everyField = `{"metadata":{"name":"n","labels":{"l":"1"},"annotations":{"a":"1"}},"spec":{
+"initContainers":[{"name":"i","env":[{"name":"E"}],"volumeMounts":[{"name":"v","mountPath":"/m","subPath":"s","readOnly":true}],
+  "resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2"}},"securityContext":{"runAsUser":1,"runAsGroup":2,"runAsNonRoot":true}}],
+"containers":[{"name":"c","env":[{"name":"E"}],"volumeMounts":[{"name":"v","mountPath":"/m","subPath":"s","readOnly":true}],
+  "resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2"}},"securityContext":{"runAsUser":1,"runAsGroup":2,"runAsNonRoot":true}}],
+"volumes":[{"name":"v","secret":{"secretName":"s","items":[{"key":"k","path":"p"}],"defaultMode":256,"optional":true},
+  "configMap":{"name":"x"},"downwardAPI":{"items":[]},"projected":{"sources":[]}}],
+"nodeSelector":{"s":"1"},"tolerations":[{"key":"k","operator":"Equal","value":"v","effect":"NoExecute","tolerationSeconds":5}],
+"serviceAccountName":"a","hostPID":true,"shareProcessNamespace":true,
+"securityContext":{"runAsUser":1,"runAsGroup":2,"runAsNonRoot":true,"fsGroup":3,"supplementalGroups":[4]},
+"resources":{"requests":{"cpu":"1"},"limits":{"cpu":"2"}},"os":{"name":"linux"}}}`
+
+// TestEveryFieldIsDecoded: a field that [Pod.Scan] does not read would stay empty.
+func TestEveryFieldIsDecoded(t *testing.T) {
+	t.Parallel()
+	checkDecoding(t, []byte(everyField))
+	pod, err := DecodePod([]byte(everyField))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkFilled(t, "Pod", reflect.ValueOf(*pod))
+}
+
+func checkFilled(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	switch {
+	case v.Type() == reflect.TypeFor[struct{}]():
+	case v.IsZero():
+		t.Errorf("%s is empty", path)
+	case v.Kind() == reflect.Pointer:
+		checkFilled(t, path, v.Elem())
+	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[resource.Quantity]():
+		for f, field := range v.Fields() {
+			checkFilled(t, path+"."+f.Name, field)
+		}
+	case v.Kind() == reflect.Slice && v.Type() != reflect.TypeFor[Env]():
+		checkFilled(t, path+"[0]", v.Index(0))
 	}
 }
 

@@ -6,8 +6,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"quartermaster.dev/policy/jsonscan"
 )
 
 // Env is the list of a container's environment variables: JSON as it came, not
@@ -15,24 +14,6 @@ import (
 // and a decision asks for a few, so the list is searched instead of decoded.
 // It holds secrets, and prints as nothing.
 type Env []byte
-
-// UnmarshalJSONFrom keeps the part of the input that holds the list. The
-// decoder does not promise that it stays there, but it does where it was handed
-// the whole input as bytes; TestEnvIsPartOfTheObject sees to that.
-func (e *Env) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	value, err := dec.ReadValue()
-	switch {
-	case err != nil:
-		return err
-	case value.Kind() == 'n':
-		*e = nil
-		return nil
-	case value.Kind() != '[':
-		return &json.SemanticError{JSONPointer: dec.StackPointer(), JSONKind: value.Kind()}
-	}
-	*e = Env(value)
-	return nil
-}
 
 // MarshalJSON hides the variables.
 func (Env) MarshalJSON() ([]byte, error) { return []byte(`"hidden"`), nil }
@@ -44,20 +25,55 @@ func (Env) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "hidden") }
 // absent or null.
 type podEnvVar struct {
 	name             string
-	value, valueFrom jsontext.Value
+	value, valueFrom jsonscan.Value
 }
 
 // find returns the variables that are asked for by their names, each the last
-// of its name. It goes through the list once.
+// of its name, as for the kubelet. It goes through the list once. What is no
+// variable is passed over: no API server sends it.
 func (e Env) find(asked func(name []byte) bool) []podEnvVar {
 	if len(e) == 0 {
 		return nil
 	}
-	search := envSearch{asked: asked}
-	if err := json.Unmarshal(e, &search, DecodeOptions()); err != nil {
-		return nil // it was seen to be JSON when it was kept
+	var found []podEnvVar
+	in := jsonscan.Value(e).Scan()
+	in.List(func() {
+		if in.Kind() != '{' {
+			return
+		}
+		var name []byte
+		var value, valueFrom jsonscan.Value
+		in.Object(func(key []byte) {
+			switch string(key) {
+			case "name":
+				name = nil
+				if in.Kind() == '"' {
+					name = in.Bytes()
+				}
+			case "value":
+				value = in.Value()
+			case "valueFrom":
+				valueFrom = in.Value()
+			}
+		})
+		if name == nil || !asked(name) {
+			return
+		}
+		v := podEnvVar{string(name), notNull(value), notNull(valueFrom)}
+		if i := slices.IndexFunc(found, func(before podEnvVar) bool { return before.name == v.name }); i >= 0 {
+			found[i] = v
+		} else {
+			found = append(found, v)
+		}
+	})
+	return found
+}
+
+func notNull(value jsonscan.Value) jsonscan.Value {
+	if value.Null() {
+		return nil
 	}
-	return search.found
+	return value
 }
 
 // has tells whether there is a variable of that name, which is of letters. Most
@@ -68,89 +84,4 @@ func (e Env) has(name string) bool {
 		return false
 	}
 	return len(e.find(func(n []byte) bool { return string(n) == name })) > 0
-}
-
-// envSearch is what to find in an [Env], and what was found.
-type envSearch struct {
-	asked func(name []byte) bool
-	found []podEnvVar
-}
-
-// UnmarshalJSONFrom goes through the list. What is no variable is passed over:
-// no API server sends it.
-func (s *envSearch) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != ']' {
-		if err := s.next(dec); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-func (s *envSearch) next(dec *jsontext.Decoder) error {
-	if dec.PeekKind() != '{' {
-		return dec.SkipValue()
-	}
-	_, err := dec.ReadToken()
-	if err != nil {
-		return err
-	}
-	var name, value, valueFrom, other jsontext.Value
-	for dec.PeekKind() != '}' {
-		key, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		member := &other
-		switch string(unquote(key)) {
-		case "name":
-			member = &name
-		case "value":
-			member = &value
-		case "valueFrom":
-			member = &valueFrom
-		}
-		if *member, err = dec.ReadValue(); err != nil {
-			return err
-		}
-	}
-	if name.Kind() == '"' {
-		s.check(unquote(name), value, valueFrom)
-	}
-	_, err = dec.ReadToken()
-	return err
-}
-
-// check keeps the variable if it is one that is asked for. Of two of a name the
-// last counts, as for the kubelet.
-func (s *envSearch) check(name []byte, value, valueFrom jsontext.Value) {
-	if !s.asked(name) {
-		return
-	}
-	found := podEnvVar{string(name), notNull(value), notNull(valueFrom)}
-	if i := slices.IndexFunc(s.found, func(v podEnvVar) bool { return v.name == found.name }); i >= 0 {
-		s.found[i] = found
-	} else {
-		s.found = append(s.found, found)
-	}
-}
-
-func notNull(value jsontext.Value) jsontext.Value {
-	if value.Kind() == 'n' {
-		return nil
-	}
-	return value
-}
-
-// unquote is what a string in JSON stands for. Few hold an escape.
-func unquote(quoted jsontext.Value) []byte {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-	text, _ := jsontext.AppendUnquote(nil, quoted) // it was just read as a string
-	return text
 }

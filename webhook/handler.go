@@ -41,7 +41,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	buf := takeBuffers()
 	defer buf.release()
 	pod := &policy.Pod{}
-	req, err := readReview(w, r, &buf.body, pod)
+	req, err := readReview(w, r, &buf.body, pod.Scan)
 	if err != nil {
 		h.refuseRequest(w, err)
 		return
@@ -82,13 +82,13 @@ func (h *Handler) answer(req *request, pod *policy.Pod, set *policy.Set) (respon
 	if !req.createsPod() {
 		return res, nil
 	}
-	if req.Object.err != nil {
-		err := policy.Undecodable("the object is no core/v1 Pod", req.Object.err)
+	if req.objectErr != nil {
+		err := policy.Undecodable("the object is no core/v1 Pod", req.objectErr)
 		h.Log.Warn("not a pod", "uid", req.UID, "namespace", req.Namespace, "error", err)
 		return res.refuse(http.StatusBadRequest, "BadRequest", err.Error()), nil
 	}
 	d := policy.Decide(policy.Request{
-		Namespace: req.Namespace, User: req.UserInfo.Username, Groups: req.UserInfo.Groups, JobLabel: h.JobLabel, Pod: pod,
+		Namespace: req.Namespace, User: req.User, Groups: req.Groups, JobLabel: h.JobLabel, Pod: pod,
 	}, set)
 	if d.Outcome == policy.Refused {
 		res = res.refuse(http.StatusForbidden, "Forbidden", d.Message())
@@ -176,7 +176,7 @@ func (h *Handler) record(ctx context.Context, req *request, d *policy.Decision, 
 		level = slog.LevelDebug
 	}
 	attrs := []any{
-		"uid", req.UID, "namespace", req.Namespace, "pod", req.Name, "user", req.UserInfo.Username,
+		"uid", req.UID, "namespace", req.Namespace, "pod", req.Name, "user", req.User,
 		"kind", d.Kind, "outcome", d.Outcome, "took", took,
 	}
 	for _, t := range traces(d) {

@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"quartermaster.dev/policy"
+	"quartermaster.dev/policy/jsonscan"
 )
 
 // maxReview bounds a request's body. The API server takes objects of up to
@@ -25,64 +22,26 @@ const (
 	reviewKind    = "AdmissionReview"
 )
 
-// review is the part of an admission.k8s.io/v1 AdmissionReview that is read.
-type review struct {
-	APIVersion string  `json:"apiVersion"`
-	Kind       string  `json:"kind"`
-	Request    request `json:"request"`
-}
-
 // request is the part of an AdmissionRequest that is read.
 type request struct {
-	UID      string `json:"uid"`
-	Resource struct {
-		Group    string `json:"group"`
-		Version  string `json:"version"`
-		Resource string `json:"resource"`
-	} `json:"resource"`
-	SubResource string `json:"subResource"`
-	Name        string `json:"name"`
-	Namespace   string `json:"namespace"`
-	Operation   string `json:"operation"`
-	UserInfo    struct {
-		Username string   `json:"username"`
-		Groups   []string `json:"groups"`
-	} `json:"userInfo"`
-	Object object `json:"object"`
-	DryRun bool   `json:"dryRun"`
+	UID         string
+	Resource    resource
+	SubResource string
+	Name        string
+	Namespace   string
+	Operation   string
+	User        string
+	Groups      []string
+	DryRun      bool
 
-	received time.Time
+	// objectErr is what is wrong with the object. A review with such an object
+	// is answered like every other.
+	objectErr error
+	received  time.Time
 }
 
-// object is where the object of a request is decoded to, in the same pass over
-// the bytes as the request.
-type object struct {
-	into any // a pointer
-	// err is what is wrong with the object. A review with such an object is
-	// answered like every other.
-	err error
-}
-
-// UnmarshalJSONFrom decodes the object, or passes over it where it is wrong.
-func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	place, depth := dec.StackPointer(), dec.StackDepth()
-	_, before := dec.StackIndex(depth)
-	o.err = json.UnmarshalDecode(dec, o.into)
-	wrong := (*json.SemanticError)(nil)
-	if o.err == nil || errors.As(o.err, new(*jsontext.SyntacticError)) || !errors.As(o.err, &wrong) {
-		return o.err
-	}
-	wrong.JSONPointer = jsontext.Pointer(strings.TrimPrefix(string(wrong.JSONPointer), string(place)))
-	for dec.StackDepth() > depth {
-		if _, err := dec.ReadToken(); err != nil {
-			return err
-		}
-	}
-	if _, now := dec.StackIndex(depth); now == before {
-		return dec.SkipValue()
-	}
-	return nil
-}
+// resource is the part of a GroupVersionResource that is read.
+type resource struct{ Group, Version, Resource string }
 
 // createsPod tells whether the request is the creation of a pod. Anything else
 // comes from a registration that is not ours, and is let through.
@@ -114,9 +73,9 @@ func httpCode(err error) int {
 	return http.StatusBadRequest
 }
 
-// readReview reads an AdmissionReview from a request into buf, and decodes its
-// object into what object points to.
-func readReview(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, object any) (*request, error) {
+// readReview reads an AdmissionReview from a request into buf, and its object
+// by object, in the same pass over the bytes.
+func readReview(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, object func(*jsonscan.Scanner)) (*request, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, badRequest(http.StatusMethodNotAllowed, "an AdmissionReview is sent by POST, not %s", r.Method)
@@ -139,17 +98,87 @@ func readReview(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer, objec
 	return decodeReview(buf.Bytes(), object)
 }
 
-// decodeReview reads an AdmissionReview from its bytes.
-func decodeReview(body []byte, into any) (*request, error) {
-	in := review{Request: request{Object: object{into: into}, received: time.Now()}}
-	if err := json.Unmarshal(body, &in, policy.DecodeOptions()); err != nil {
+// decodeReview reads an admission.k8s.io/v1 AdmissionReview from its bytes.
+func decodeReview(body []byte, object func(*jsonscan.Scanner)) (*request, error) {
+	req := &request{received: time.Now()}
+	var apiVersion, kind string
+	review, err := jsonscan.Check(body)
+	if err == nil {
+		in := review.Scan()
+		in.Object(func(key []byte) {
+			switch string(key) {
+			case "apiVersion":
+				in.Text(&apiVersion)
+			case "kind":
+				in.Text(&kind)
+			case "request":
+				req.scan(in, object)
+			}
+		})
+		err = in.Err()
+	}
+	if err != nil {
 		return nil, badRequest(http.StatusBadRequest, "%v", policy.Undecodable("the body is no AdmissionReview", err))
 	}
-	if in.APIVersion != reviewVersion || in.Kind != reviewKind {
-		return nil, badRequest(http.StatusBadRequest, "the body is %.64q of %.64q, and must be %s of %s", in.Kind, in.APIVersion, reviewKind, reviewVersion)
+	if apiVersion != reviewVersion || kind != reviewKind {
+		return nil, badRequest(http.StatusBadRequest, "the body is %.64q of %.64q, and must be %s of %s", kind, apiVersion, reviewKind, reviewVersion)
 	}
-	if in.Request.UID == "" {
+	if req.UID == "" {
 		return nil, badRequest(http.StatusBadRequest, "the AdmissionReview holds no request with a uid")
 	}
-	return &in.Request, nil
+	return req, nil
+}
+
+// scan reads what has a field.
+func (r *request) scan(in *jsonscan.Scanner, object func(*jsonscan.Scanner)) {
+	in.Object(func(key []byte) {
+		switch string(key) {
+		case "uid":
+			in.Text(&r.UID)
+		case "resource":
+			r.Resource.scan(in)
+		case "subResource":
+			in.Text(&r.SubResource)
+		case "name":
+			in.Text(&r.Name)
+		case "namespace":
+			in.Text(&r.Namespace)
+		case "operation":
+			in.Text(&r.Operation)
+		case "userInfo":
+			r.scanUser(in)
+		case "object":
+			r.objectErr = in.Try(object)
+		case "dryRun":
+			in.Bool(&r.DryRun)
+		}
+	})
+}
+
+func (r *resource) scan(in *jsonscan.Scanner) {
+	in.Object(func(key []byte) {
+		switch string(key) {
+		case "group":
+			in.Text(&r.Group)
+		case "version":
+			in.Text(&r.Version)
+		case "resource":
+			in.Text(&r.Resource)
+		}
+	})
+}
+
+func (r *request) scanUser(in *jsonscan.Scanner) {
+	in.Object(func(key []byte) {
+		switch string(key) {
+		case "username":
+			in.Text(&r.User)
+		case "groups":
+			in.List(func() {
+				var group string
+				in.Text(&group)
+				r.Groups = append(r.Groups, group)
+			})
+		}
+	})
 }

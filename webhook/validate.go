@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"quartermaster.dev/policy"
+	"quartermaster.dev/policy/jsonscan"
 )
 
 // Validator answers the AdmissionReviews of ConfigMaps that are labelled as
@@ -20,13 +21,31 @@ type Validator struct {
 
 // configMap is the part of a core/v1 ConfigMap that a policy is read from.
 type configMap struct {
-	Metadata struct {
-		Name         string            `json:"name"`
-		GenerateName string            `json:"generateName"`
-		Labels       map[string]string `json:"labels"`
-	} `json:"metadata"`
-	Data       map[string]string         `json:"data"`
-	BinaryData map[string]policy.Skipped `json:"binaryData"`
+	name, generateName string
+	labels, data       map[string]string
+	binaryKeys         []string
+}
+
+func (cm *configMap) scan(in *jsonscan.Scanner) {
+	in.Object(func(key []byte) {
+		switch string(key) {
+		case "metadata":
+			in.Object(func(key []byte) {
+				switch string(key) {
+				case "name":
+					in.Text(&cm.name)
+				case "generateName":
+					in.Text(&cm.generateName)
+				case "labels":
+					in.Texts(&cm.labels)
+				}
+			})
+		case "data":
+			in.Texts(&cm.data)
+		case "binaryData":
+			in.Object(func(key []byte) { cm.binaryKeys = append(cm.binaryKeys, in.Keep(key)) })
+		}
+	})
 }
 
 // ServeHTTP answers one review.
@@ -35,7 +54,7 @@ func (v *Validator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	buf := takeBuffers()
 	defer buf.release()
 	var cm configMap
-	req, err := readReview(w, r, &buf.body, &cm)
+	req, err := readReview(w, r, &buf.body, cm.scan)
 	if err == nil && v.Store.Check(r) != nil {
 		err = errStarting
 	}
@@ -46,7 +65,7 @@ func (v *Validator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	res := v.answer(req, &cm)
 	if !res.Allowed {
 		v.Log.Info("policy refused", "uid", req.UID, "namespace", req.Namespace, "configMap", req.Name,
-			"user", req.UserInfo.Username, "problems", strings.Split(res.Status.Message, "\n"))
+			"user", req.User, "problems", strings.Split(res.Status.Message, "\n"))
 	}
 	if err := writeAnswer(w, buf, &res); err != nil {
 		v.Log.Warn("the answer could not be sent", "uid", req.UID, "error", err)
@@ -58,10 +77,10 @@ func (v *Validator) answer(req *request, cm *configMap) response {
 	if req.Resource.Resource != "configmaps" || req.Operation != "CREATE" && req.Operation != "UPDATE" {
 		return res
 	}
-	if req.Object.err != nil {
-		return res.refuse(http.StatusBadRequest, "BadRequest", policy.Undecodable("the object is no core/v1 ConfigMap", req.Object.err).Error())
+	if req.objectErr != nil {
+		return res.refuse(http.StatusBadRequest, "BadRequest", policy.Undecodable("the object is no core/v1 ConfigMap", req.objectErr).Error())
 	}
-	switch label, labelled := cm.Metadata.Labels[policy.LabelPolicy]; {
+	switch label, labelled := cm.labels[policy.LabelPolicy]; {
 	case !labelled:
 		return res // the update that takes the label off
 	case label != "true":
@@ -79,14 +98,11 @@ func (v *Validator) answer(req *request, cm *configMap) response {
 }
 
 func (cm *configMap) policyConfigMap(req *request) policy.ConfigMap {
-	out := policy.ConfigMap{Namespace: req.Namespace, Name: cm.Metadata.Name, Data: cm.Data}
-	if out.Name == "" {
-		out.Name = cm.Metadata.GenerateName
+	name := cm.name
+	if name == "" {
+		name = cm.generateName
 	}
-	for key := range cm.BinaryData {
-		out.BinaryKeys = append(out.BinaryKeys, key)
-	}
-	return out
+	return policy.ConfigMap{Namespace: req.Namespace, Name: name, Data: cm.data, BinaryKeys: cm.binaryKeys}
 }
 
 func errorsOf(problems []policy.Problem) []policy.Problem {
